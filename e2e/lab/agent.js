@@ -1,0 +1,48 @@
+'use strict';
+// A real mesh agent with a real screen, enrolled in a tenant's device group.
+
+const crypto = require('crypto');
+const fs = require('fs');
+const path = require('path');
+const { get } = require('./meshcentral');
+const { run, start, until } = require('./process');
+
+/**
+ * Starts Xvfb with a terminal in it, and an agent that shows it.
+ * @param {string} dir an existing folder. @param {object} mesh of startMeshCentral. @param {object} options {meshId, name}
+ */
+async function startAgent(dir, mesh, { meshId, name }) {
+    const authority = path.join(dir, 'Xauthority');
+    const display = await startScreen(dir, authority);
+    const env = { PATH: process.env.PATH, HOME: dir, DISPLAY: ':' + display.number, XAUTHORITY: authority, LANG: 'C.UTF-8' };
+    const terminal = await start('xterm', ['xterm', '-geometry', '100x30+40+40', '-bg', 'navy', '-fg', 'yellow', '-T', name], { log: path.join(dir, 'xterm.log'), env });
+    const settings = await get(mesh.url + '/meshsettings?id=' + encodeURIComponent(meshId.split('/')[2]));
+    if (settings.status !== 200 || !settings.body.includes('MeshID=')) { throw new Error('no settings for the agent of ' + name + ' (' + settings.status + ')'); }
+    fs.writeFileSync(path.join(dir, 'meshagent.msh'), settings.raw);
+    fs.copyFileSync(path.join(mesh.fork, 'agents', 'meshagent_x86-64'), path.join(dir, 'meshagent'));
+    fs.chmodSync(path.join(dir, 'meshagent'), 0o755);
+    const up = () => start('meshagent', [path.join(dir, 'meshagent'), 'connect'], { log: path.join(dir, 'agent.log'), cwd: dir, env, ready: /Connected\./, timeoutMs: 60000 });
+    let agent = await up();
+    return {
+        name, dir,
+        restart: async () => { await agent.stop('SIGKILL'); agent = await up(); },
+        stop: async () => { await agent.stop('SIGKILL'); await terminal.stop('SIGKILL'); await display.stop(); }
+    };
+}
+
+async function startScreen(dir, authority) {
+    const number = await freeDisplay();
+    fs.writeFileSync(authority, '', { mode: 0o600 });
+    await run(['xauth', '-f', authority, 'add', ':' + number, '.', crypto.randomBytes(16).toString('hex')]);
+    const server = await start('Xvfb', ['Xvfb', ':' + number, '-screen', '0', '1024x768x24', '-nolisten', 'tcp', '-auth', authority], { log: path.join(dir, 'xvfb.log') });
+    await until(() => fs.existsSync('/tmp/.X11-unix/X' + number), 20000, 'Xvfb has no socket');
+    return { number, stop: () => server.stop() };
+}
+
+let nextDisplay = 70 + (process.pid % 400) * 10;
+async function freeDisplay() {
+    while (fs.existsSync('/tmp/.X' + nextDisplay + '-lock')) { nextDisplay++; }
+    return nextDisplay++;
+}
+
+module.exports = { startAgent };

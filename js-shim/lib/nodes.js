@@ -1,0 +1,70 @@
+'use strict';
+// Reverse links. MeshCentral's server decides by the links of users and user groups, its page by the links in each
+// device's document. This keeps the documents equal to what is wanted, also for a device that MeshCentral made anew
+// (agents that run without being installed lose their document at every disconnect).
+
+/**
+ * @param {object} webserver MeshCentral's web server object. @param {object} store of createStore.
+ * @param {(message: string) => void} log
+ */
+function createNodeLinks(webserver, store, log) {
+    const wanted = new Map(); // node id → Map(holder id → rights); holders are our user groups and people
+    const holders = new Set(); // holders whose links we know, so that what is not wanted may be removed
+    const queued = new Map(); // node id → promise of the run in progress
+
+    /** States all links of one holder, a Map(node id → rights), and makes the documents follow. */
+    async function setHolder(holder, links) {
+        holders.add(holder);
+        const touched = new Set(links.keys());
+        for (const [node, map] of wanted) {
+            if (map.has(holder) && !links.has(node)) { map.delete(holder); touched.add(node); if (map.size === 0) { wanted.delete(node); } }
+        }
+        for (const [node, rights] of links) {
+            if (!wanted.has(node)) { wanted.set(node, new Map()); }
+            wanted.get(node).set(holder, rights);
+        }
+        await Promise.all([...touched].map((node) => reconcile(node, holder)));
+    }
+
+    // One run a device at a time; a request during a run waits for it and runs again, so that no write is lost.
+    function reconcile(node) {
+        const before = queued.get(node) || Promise.resolve();
+        const run = before.then(() => write(node)).catch((err) => log('device ' + node.slice(0, 16) + '…: ' + err.message));
+        queued.set(node, run);
+        return run.finally(() => { if (queued.get(node) === run) { queued.delete(node); } });
+    }
+
+    async function write(id) {
+        const node = await store.get(id);
+        if (node === null || node.type !== 'node') { return; } // not enrolled yet: addnode will come
+        const links = Object.assign({}, node.links);
+        const want = wanted.get(id) || new Map();
+        let changed = false;
+        for (const holder of Object.keys(links)) { if (holders.has(holder) && !want.has(holder)) { delete links[holder]; changed = true; } }
+        for (const [holder, rights] of want) {
+            if (!links[holder] || links[holder].rights !== rights) { links[holder] = { rights }; changed = true; }
+        }
+        if (!changed) { return; }
+        node.links = links;
+        await store.set(webserver.cleanDevice(node));
+        const event = { etype: 'node', action: 'changenode', nodeid: id, domain: node.domain, node: webserver.CloneSafeNode(node), nolog: 1 };
+        webserver.parent.DispatchEvent(webserver.CreateNodeDispatchTargets(node.meshid, id), webserver, event);
+    }
+
+    // MeshCentral tells every change of a device; those of ours are looked at again.
+    const listener = {
+        HandleEvent(source, event) {
+            if (event === null || typeof event !== 'object') { return; }
+            if (event.action !== 'addnode' && event.action !== 'nodeconnect' && event.action !== 'changenode') { return; }
+            const id = event.nodeid || (event.node && event.node._id);
+            if (typeof id === 'string' && wanted.has(id) && !queued.has(id)) { reconcile(id); }
+        }
+    };
+
+    return {
+        setHolder,
+        start() { webserver.parent.AddEventDispatch(['*'], listener); }
+    };
+}
+
+module.exports = { createNodeLinks };

@@ -1,0 +1,60 @@
+'use strict';
+// What every hook does with a request: find the token, have it validated, make the person, sign the session in.
+
+const crypto = require('crypto');
+const { Denied } = require('./denied');
+const { extractToken, dropCredentials } = require('./token');
+
+/**
+ * @param {object} parts {config, client, people (getter), log}
+ */
+function createSignIn({ config, client, people, log }) {
+
+    /** Validates one token and makes or refreshes its person. Returns {user, expires}. */
+    async function admit(token, { domain = '', clientIp = '', hook = 'HOOK_UNSPECIFIED' }) {
+        const reply = await client.validate({ token, domain, clientIp, hook });
+        return people().admit(reply);
+    }
+
+    /**
+     * Decides a request. Returns null at once if it carries no token, so that MeshCentral goes its own way untouched;
+     * else a promise of {user, expires}, or of null for a cookie that did not count. Rejects with Denied.
+     */
+    function decide(req, hook) {
+        if (req.meshsso) { return Promise.resolve(req.meshsso); }
+        let found;
+        try { found = extractToken(req, config); } catch (err) { return Promise.reject(err); }
+        return (found.source === 'none') ? null : validate(req, hook, found);
+    }
+
+    async function validate(req, hook, found) {
+        try {
+            req.meshsso = await admit(found.token, { domain: domainOf(req), clientIp: req.clientIp || '', hook });
+            log.ok(req.meshsso.user._id);
+            return req.meshsso;
+        } catch (err) {
+            // A cookie is not chosen by the person at the keyboard: a bad or planted one must not lock anybody out.
+            if (found.source !== 'cookie') { throw err; }
+            log.denied(Denied.from(err), hook, req);
+            return null;
+        }
+    }
+
+    /** Makes the request's session this person's, whoever's it was, until the JWT's end. */
+    function signIn(req, verdict) {
+        if (req.session === null || typeof req.session !== 'object') { req.session = {}; }
+        const { session } = req;
+        const same = session.userid === verdict.user._id && typeof session.x === 'string';
+        const random = same ? session.x : crypto.randomBytes(12).toString('base64');
+        for (const key of Object.keys(session)) { delete session[key]; }
+        Object.assign(session, { userid: verdict.user._id, ip: req.clientIp, expire: verdict.expires, x: random });
+        dropCredentials(req);
+    }
+
+    return { admit, decide, signIn };
+}
+
+// MeshCentral's middleware has resolved the domain by then; a request without one is refused by MeshCentral itself.
+function domainOf(req) { return (req.xdomain && typeof req.xdomain.id === 'string') ? req.xdomain.id : ''; }
+
+module.exports = { createSignIn };

@@ -1,0 +1,35 @@
+'use strict';
+const assert = require('node:assert/strict');
+const { test } = require('node:test');
+const { readConfig } = require('../lib/config');
+
+test('true alone works', () => {
+    const config = readConfig({ jwtauth: true }, {});
+    assert.equal(config.address.path, '/run/meshsso/auth.sock');
+    assert.equal(config.deadlineMs, 2000);
+    assert.deepEqual(config.dashboardOrigins, []);
+    assert.equal(config.cookieName, null);
+});
+
+test('an object adds options, in MeshCentral\'s lower case too, and the environment wins', () => {
+    const config = readConfig({ jwtauth: { address: 'tcp://127.0.0.1:9000', deadlinems: 500, loginUrl: 'https://d.example/login', dashboardorigins: ['https://d.example'], _note: 'x' } }, { MESHSSO_DEADLINE_MS: '700', MESHSSO_COOKIE_NAME: 'sid' });
+    assert.equal(config.address.target, '127.0.0.1:9000');
+    assert.equal(config.deadlineMs, 700);
+    assert.equal(config.loginUrl, 'https://d.example/login');
+    assert.deepEqual(config.dashboardOrigins, ['https://d.example']);
+    assert.equal(config.cookieName, 'sid');
+});
+
+test('every fault is told at once', () => {
+    const bad = { jwtauth: { address: 'unix://relative', deadlinems: 0, loginurl: 'javascript:alert(1)', dashboardorigins: ['*', 'https://d.example/path'], cookiename: 'xid', socketowner: 'root', colour: 'red' }, nousers: true, user: 'admin' };
+    assert.throws(() => readConfig(bad, {}), (err) => {
+        for (const part of ['address', 'deadlineMs', 'loginUrl', 'dashboardOrigins: "*"', '/path', 'cookieName', 'socketOwner', 'colour', 'nousers', 'settings.user ']) { assert.ok(err.message.includes(part), part + ' in ' + err.message); }
+        return true;
+    });
+});
+
+test('an address beyond this machine needs mutual TLS', () => {
+    assert.throws(() => readConfig({ jwtauth: { address: 'tcp://10.0.0.5:9000' } }, {}), /mutual TLS/);
+    assert.throws(() => readConfig({ jwtauth: { address: 'tcp://localhost.evil.example:9000' } }, {}), /mutual TLS/);
+    assert.ok(readConfig({ jwtauth: { address: 'tcp://10.0.0.5:9000', tlsca: 'a', tlscert: 'b', tlskey: 'c' } }, {}).tls);
+});
