@@ -1,0 +1,88 @@
+package grpcapi
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/everydaytech/meshsso/authsvc"
+	pb "github.com/everydaytech/meshsso/proto/meshsso/v1"
+)
+
+// Metrics counts validations. Labels: result ("ok", "denied", "error", "canceled"), reason (of Reason; "" if ok), hook.
+type Metrics struct {
+	validations *prometheus.CounterVec
+	duration    *prometheus.HistogramVec
+	ok          map[string]okSeries // by hook: the hot path makes no label look-up
+}
+
+type okSeries struct {
+	count    prometheus.Counter
+	duration prometheus.Observer
+}
+
+// NewMetrics registers meshsso_validations_total and meshsso_validation_duration_seconds.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		validations: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "meshsso_validations_total", Help: "Token validations by result, reason of denial and asking hook.",
+		}, []string{"result", "reason", "hook"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "meshsso_validation_duration_seconds", Help: "Time of a validation inside the service.",
+			Buckets: []float64{.00001, .000025, .00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .5, 2},
+		}, []string{"result"}),
+		ok: map[string]okSeries{},
+	}
+	reg.MustRegister(m.validations, m.duration)
+	for hook := range pb.Hook_name {
+		label := hookLabel(pb.Hook(hook))
+		m.ok[label] = okSeries{m.validations.WithLabelValues("ok", "", label), m.duration.WithLabelValues("ok")}
+	}
+	return m
+}
+
+func (m *Metrics) observe(hook pb.Hook, err error, took time.Duration) {
+	label := hookLabel(hook)
+	if err == nil {
+		s := m.ok[label]
+		s.count.Inc()
+		s.duration.Observe(took.Seconds())
+		return
+	}
+	result := resultLabel(err)
+	m.validations.WithLabelValues(result, reasonLabel(err), label).Inc()
+	m.duration.WithLabelValues(result).Observe(took.Seconds())
+}
+
+// hookLabel gives "root", "meshaction", "http", "websocket" or, for anything else, "unspecified": labels are bounded.
+func hookLabel(h pb.Hook) string {
+	switch h {
+	case pb.Hook_HOOK_ROOT:
+		return "root"
+	case pb.Hook_HOOK_MESHACTION:
+		return "meshaction"
+	case pb.Hook_HOOK_HTTP:
+		return "http"
+	case pb.Hook_HOOK_WEBSOCKET:
+		return "websocket"
+	}
+	return "unspecified"
+}
+
+// resultLabel tells a verdict about the caller from trouble of our own.
+func resultLabel(err error) string {
+	switch reason := authsvc.ReasonOf(err); {
+	case reason == "":
+		return "canceled"
+	case reason == authsvc.StoreUnavailable, reason == authsvc.Internal:
+		return "error"
+	}
+	return "denied"
+}
+
+func reasonLabel(err error) string {
+	if r := authsvc.ReasonOf(err); r != "" {
+		return string(r)
+	}
+	return "CANCELED"
+}

@@ -1,0 +1,121 @@
+// Package grpcapi is the gRPC edge: the only place where errors become status codes, and where validations are counted
+// and denials logged.
+package grpcapi
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/peer"
+
+	"github.com/everydaytech/meshsso/authsvc"
+	pb "github.com/everydaytech/meshsso/proto/meshsso/v1"
+)
+
+// MaxRecvBytes is the largest request that is read: far above a valid token, so that an oversized one is answered with a
+// reason instead of breaking the connection.
+const MaxRecvBytes = 2 << 20
+
+// Authenticator says who bears a token; authsvc.Service does.
+type Authenticator interface {
+	Authenticate(ctx context.Context, token authsvc.Token) (*authsvc.Identity, authsvc.Subject, error)
+}
+
+// Mapper gives the reply for a person; meshbridge.Bridge does.
+type Mapper interface {
+	authsvc.UserMapper[*pb.ValidateTokenResponse]
+	CheckDomain(domain string) error
+}
+
+// GroupLister gives a user group's links; meshbridge.Bridge does.
+type GroupLister interface {
+	GroupLinks(ctx context.Context, id, version string) (*pb.GetGroupLinksResponse, error)
+}
+
+// Server answers AuthService.
+type Server struct {
+	pb.UnimplementedAuthServiceServer
+
+	Auth    Authenticator
+	Mapper  Mapper
+	Groups  GroupLister
+	Metrics *Metrics
+	Log     *slog.Logger
+}
+
+// Register adds the service to s.
+func (s *Server) Register(r grpc.ServiceRegistrar) { pb.RegisterAuthServiceServer(r, s) }
+
+// ValidateToken implements the RPC; see the proto.
+func (s *Server) ValidateToken(ctx context.Context, req *pb.ValidateTokenRequest) (*pb.ValidateTokenResponse, error) {
+	start := time.Now()
+	resp, subject, err := s.validate(ctx, req)
+	s.Metrics.observe(req.GetHook(), err, time.Since(start))
+	if err != nil {
+		s.logDenial(ctx, req, subject, err)
+		return nil, toStatus(err)
+	}
+	return resp, nil
+}
+
+func (s *Server) validate(ctx context.Context, req *pb.ValidateTokenRequest) (*pb.ValidateTokenResponse, authsvc.Subject, error) {
+	if err := s.Mapper.CheckDomain(req.GetDomain()); err != nil {
+		return nil, authsvc.Subject{}, err
+	}
+	id, subject, err := s.Auth.Authenticate(ctx, authsvc.Token(req.GetToken()))
+	if err != nil {
+		return nil, subject, err
+	}
+	resp, err := s.Mapper.MapUser(id, req.GetDomain())
+	return resp, subject, err
+}
+
+// GetGroupLinks implements the RPC; see the proto.
+func (s *Server) GetGroupLinks(ctx context.Context, req *pb.GetGroupLinksRequest) (*pb.GetGroupLinksResponse, error) {
+	resp, err := s.Groups.GroupLinks(ctx, req.GetGroup(), req.GetVersion())
+	if err != nil {
+		s.Log.InfoContext(ctx, "group links denied", "reason", authsvc.ReasonOf(err), "error", err.Error(), "group_bytes", len(req.GetGroup()))
+		return nil, toStatus(err)
+	}
+	return resp, nil
+}
+
+// logDenial writes who was denied and why: never the token, and of the claims only a verified user id.
+func (s *Server) logDenial(ctx context.Context, req *pb.ValidateTokenRequest, subject authsvc.Subject, err error) {
+	attrs := []any{
+		"reason", reasonLabel(err),
+		"hook", hookLabel(req.GetHook()),
+		"client_ip", cleanIP(req.GetClientIp()),
+		"error", err.Error(),
+	}
+	if subject.Verified {
+		attrs = append(attrs, "user_id", subject.UserID)
+	}
+	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil && p.Addr.Network() == "tcp" {
+		attrs = append(attrs, "peer", p.Addr.String())
+	}
+	s.Log.InfoContext(ctx, "validation denied", attrs...)
+}
+
+// cleanIP gives an address in its canonical form, "" for none and "invalid" for anything else, so that no caller writes
+// text of his own into a log.
+func cleanIP(s string) string {
+	if s == "" {
+		return ""
+	}
+	if len(s) > 64 {
+		return "invalid"
+	}
+	addr, err := netip.ParseAddr(s)
+	if err != nil {
+		ap, err := netip.ParseAddrPort(s)
+		if err != nil {
+			return "invalid"
+		}
+		addr = ap.Addr()
+	}
+	return addr.WithZone("").Unmap().String()
+}

@@ -1,0 +1,205 @@
+package token
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/everydaytech/meshsso/authsvc"
+)
+
+const (
+	maxUserID = 1<<53 - 1    // what JavaScript, which issues the tokens, holds exactly
+	maxDate   = 253402300799 // 9999-12-31T23:59:59Z, the last that a protobuf Timestamp holds
+)
+
+func badClaim(detail string) error { return authsvc.Deny(authsvc.TokenClaims, detail) }
+
+// decodeClaims reads a verified payload. Errors: TOKEN_MALFORMED (not an object), TOKEN_CLAIMS. Details name claims and
+// never hold their values.
+func decodeClaims(payload []byte) (authsvc.Claims, numericDates, error) {
+	o, err := parseObject(payload)
+	if err != nil {
+		return authsvc.Claims{}, numericDates{}, err
+	}
+	c := authsvc.Claims{}
+	var dates numericDates
+	for _, step := range []func() error{
+		func() error { return o.email(&c) },
+		func() error { return o.tenant(&c) },
+		func() error { return o.userID(&c) },
+		func() error { return o.role(&c) },
+		func() error { return o.dates(&dates) },
+		o.registered,
+	} {
+		if err := step(); err != nil {
+			return authsvc.Claims{}, numericDates{}, err
+		}
+	}
+	c.ExpiresAt = dates.exp.Time
+	return c, dates, nil
+}
+
+func (o object) email(c *authsvc.Claims) error {
+	text, ok := stringOf(o["email"])
+	if !ok {
+		return badClaim("email is missing or not a string")
+	}
+	if c.Email, ok = authsvc.FoldEmail(text); !ok {
+		return badClaim("email has an unacceptable shape")
+	}
+	return nil
+}
+
+func (o object) tenant(c *authsvc.Claims) error {
+	text, ok := stringOf(o["tenantId"])
+	if !ok || !isUUID(text) {
+		return badClaim("tenantId is missing or not a UUID")
+	}
+	c.TenantID = strings.ToLower(text)
+	return nil
+}
+
+// isUUID accepts the canonical form of RFC 9562 4 only: 8-4-4-4-12 hex digits of either case.
+func isUUID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i := range len(s) {
+		switch c := s[i]; i {
+		case 8, 13, 18, 23:
+			if c != '-' {
+				return false
+			}
+		default:
+			if (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// userID reads userId or user_id; where both are present they must be equal.
+func (o object) userID(c *authsvc.Claims) error {
+	for _, name := range []string{"userId", "user_id"} {
+		v, present := o[name]
+		if !present {
+			continue
+		}
+		id, ok := integerOf(v)
+		if !ok {
+			return badClaim(name + " is not an integer of 1 to 2^53-1")
+		}
+		if c.UserID != 0 && c.UserID != id {
+			return badClaim("userId and user_id differ")
+		}
+		c.UserID = id
+	}
+	if c.UserID == 0 {
+		return badClaim("userId is missing")
+	}
+	return nil
+}
+
+// integerOf takes plain digits only: 1.0 and 1e0 are other texts for a number that different readers round differently.
+func integerOf(v jsontext.Value) (int64, bool) {
+	for _, c := range v {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+	}
+	n, err := strconv.ParseInt(string(v), 10, 64)
+	return n, err == nil && n >= 1 && n <= maxUserID
+}
+
+func (o object) role(c *authsvc.Claims) error {
+	v, present := o["role"]
+	if !present {
+		return nil
+	}
+	c.HasRole = true
+	var ok bool
+	if c.Role, ok = stringOf(v); !ok {
+		return badClaim("role is not a string")
+	}
+	return nil
+}
+
+// registered checks the types of registered claims that decide nothing here (RFC 7519 4.1).
+func (o object) registered() error {
+	for _, name := range []string{"iss", "sub", "jti"} {
+		if v, present := o[name]; present && v.Kind() != '"' {
+			return badClaim(name + " is not a string")
+		}
+	}
+	aud, present := o["aud"]
+	if present && aud.Kind() != '"' && !isStringArray(aud) {
+		return badClaim("aud is neither a string nor an array of strings")
+	}
+	return nil
+}
+
+// numericDates are the times of a token and satisfy jwt.Claims, so that golang-jwt's validator compares them.
+type numericDates struct{ exp, nbf, iat *jwt.NumericDate }
+
+func (numericDates) only(exp, nbf, iat *jwt.NumericDate) numericDates {
+	return numericDates{exp: exp, nbf: nbf, iat: iat}
+}
+
+func (d numericDates) GetExpirationTime() (*jwt.NumericDate, error) { return d.exp, nil }
+func (d numericDates) GetNotBefore() (*jwt.NumericDate, error)      { return d.nbf, nil }
+func (d numericDates) GetIssuedAt() (*jwt.NumericDate, error)       { return d.iat, nil }
+func (numericDates) GetIssuer() (string, error)                     { return "", nil }
+func (numericDates) GetSubject() (string, error)                    { return "", nil }
+func (numericDates) GetAudience() (jwt.ClaimStrings, error)         { return nil, nil }
+
+func (o object) dates(d *numericDates) error {
+	for _, f := range []struct {
+		name     string
+		into     **jwt.NumericDate
+		required bool
+	}{{"exp", &d.exp, true}, {"nbf", &d.nbf, false}, {"iat", &d.iat, false}} {
+		v, present := o[f.name]
+		if !present && !f.required {
+			continue
+		}
+		t, ok := dateOf(v)
+		if !ok {
+			return badClaim(f.name + " is missing or not a date in seconds")
+		}
+		*f.into = &jwt.NumericDate{Time: t}
+	}
+	return nil
+}
+
+// dateOf reads a NumericDate (RFC 7519 2): seconds, a fraction allowed, after 1970 and before the year 10000.
+func dateOf(v jsontext.Value) (time.Time, bool) {
+	if v.Kind() != '0' {
+		return time.Time{}, false
+	}
+	f, err := strconv.ParseFloat(string(v), 64)
+	if err != nil || f <= 0 || f > maxDate {
+		return time.Time{}, false
+	}
+	sec, frac := math.Modf(f)
+	return time.Unix(int64(sec), int64(frac*float64(time.Second))), true
+}
+
+func isStringArray(v jsontext.Value) bool {
+	var items []jsontext.Value
+	if v.Kind() != '[' || json.Unmarshal(v, &items) != nil {
+		return false
+	}
+	for _, item := range items {
+		if item.Kind() != '"' {
+			return false
+		}
+	}
+	return true
+}

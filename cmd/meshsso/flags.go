@@ -1,0 +1,104 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/everydaytech/meshsso/authsvc/directory"
+	"github.com/everydaytech/meshsso/authsvc/token"
+	"github.com/everydaytech/meshsso/meshbridge"
+)
+
+// Flags are texts: they are read together with the environment, so that all that is wrong is said at once.
+
+type listenFlags struct {
+	Listen  string `group:"listen" env:"MESHSSO_LISTEN" default:"unix:///run/meshsso/auth.sock" placeholder:"ADDRESS" help:"unix:///PATH, or tcp://127.0.0.1:PORT, or with mutual TLS tcp://HOST:PORT (${default})."`
+	TLSCert string `group:"tls" env:"MESHSSO_TLS_CERT" placeholder:"FILE" help:"The server's certificate chain, PEM."`
+	TLSKey  string `group:"tls" env:"MESHSSO_TLS_KEY" placeholder:"FILE" help:"Its private key, PEM."`
+	//nolint:lll // a help text is one line
+	TLSClientCA string `group:"tls" name:"tls-client-ca" env:"MESHSSO_TLS_CLIENT_CA" placeholder:"FILE" help:"The CA whose client certificates are let in, PEM."`
+}
+
+type serveFlags struct {
+	listenFlags
+	Domains      string `group:"validation" env:"MESHSSO_DOMAINS" placeholder:"A,B" help:"MeshCentral domains to serve besides the default one, comma-separated."`
+	Leeway       string `group:"validation" env:"MESHSSO_LEEWAY" default:"30s" help:"How far ahead of our clock a token's nbf and iat may lie. exp has no leeway (${default})."`
+	CacheTTL     string `group:"cache" name:"cache-ttl" env:"MESHSSO_CACHE_TTL" default:"5m" help:"How long people and devices are remembered: a change in the database counts after this at the latest (${default})."`
+	CacheSize    int    `group:"cache" env:"MESHSSO_CACHE_SIZE" default:"10000" help:"Most people remembered (${default})."`
+	QueryTimeout string `group:"cache" env:"MESHSSO_QUERY_TIMEOUT" default:"2s" help:"A database query is given up after this (${default})."`
+	Metrics      string `group:"logs" name:"metrics-listen" env:"MESHSSO_METRICS" default:"127.0.0.1:9464" placeholder:"ADDRESS" help:"Loopback address of the Prometheus page /metrics, or off (${default})."`
+	LogLevel     string `group:"logs" env:"MESHSSO_LOG_LEVEL" default:"info" help:"debug, info, warn or error. JSON lines go to stderr (${default})."`
+}
+
+// tuning is what serveFlags say, read.
+type tuning struct {
+	domains      []string
+	leeway       time.Duration
+	cacheTTL     time.Duration
+	queryTimeout time.Duration
+	metrics      string // "" is off
+	level        slog.Level
+}
+
+func (f serveFlags) read() (tuning, error) {
+	var t tuning
+	var errs []error
+	errs = append(errs,
+		readDuration("--leeway", f.Leeway, 0, 5*time.Minute, &t.leeway),
+		readDuration("--cache-ttl", f.CacheTTL, time.Second, time.Hour, &t.cacheTTL),
+		readDuration("--query-timeout", f.QueryTimeout, 10*time.Millisecond, time.Minute, &t.queryTimeout))
+	if f.CacheSize < 1 {
+		errs = append(errs, errors.New("--cache-size must be at least 1"))
+	}
+	for d := range strings.SplitSeq(f.Domains, ",") {
+		if d = strings.TrimSpace(d); d == "" {
+			continue
+		}
+		if !meshbridge.ValidDomain(d) {
+			errs = append(errs, fmt.Errorf("--domains: %q is not a MeshCentral domain id (a-z, 0-9, - and _)", d))
+		}
+		t.domains = append(t.domains, d)
+	}
+	if err := t.level.UnmarshalText([]byte(f.LogLevel)); err != nil {
+		errs = append(errs, fmt.Errorf("--log-level is %q and must be debug, info, warn or error", f.LogLevel))
+	}
+	if f.Metrics != "off" {
+		t.metrics = f.Metrics
+		host, _, err := net.SplitHostPort(f.Metrics)
+		if err != nil || !isLoopback(host) {
+			errs = append(errs, fmt.Errorf("--metrics-listen is %q and must be a loopback address such as 127.0.0.1:9464, or off", f.Metrics))
+		}
+	}
+	return t, errors.Join(errs...)
+}
+
+func readDuration(flag, text string, low, high time.Duration, into *time.Duration) error {
+	d, err := time.ParseDuration(text)
+	if err != nil || d < low || d > high {
+		return fmt.Errorf("%s is %q and must be a duration from %s to %s, such as 30s", flag, text, low, high)
+	}
+	*into = d
+	return nil
+}
+
+// isLoopback takes addresses and the one name that always means this machine.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+// cacheConfig and verifierConfig hand the read values on.
+func (f serveFlags) cacheConfig(t tuning) directory.CacheConfig {
+	return directory.CacheConfig{
+		TTL: t.cacheTTL, NegativeTTL: min(directory.DefaultNegativeTTL, t.cacheTTL), Users: f.CacheSize,
+		Scopes: f.CacheSize, FillTimeout: t.queryTimeout + time.Second,
+	}
+}
+
+func verifierConfig(s secrets, t tuning) token.Config {
+	return token.Config{DashboardKey: s.jwt, AgentKey: s.agent, Leeway: t.leeway}
+}

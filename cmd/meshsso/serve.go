@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+
+	"github.com/everydaytech/meshsso/authsvc"
+	"github.com/everydaytech/meshsso/authsvc/claims"
+	"github.com/everydaytech/meshsso/authsvc/directory"
+	"github.com/everydaytech/meshsso/authsvc/grpcapi"
+	"github.com/everydaytech/meshsso/meshbridge"
+	"github.com/everydaytech/meshsso/migrations"
+)
+
+type serveCmd struct{ serveFlags }
+
+const (
+	poolSize     = 10
+	drainTimeout = 10 * time.Second
+)
+
+// Run serves until ctx ends.
+func (c serveCmd) Run(ctx context.Context, e env) error {
+	cfg, err := c.readConfig(e)
+	if err != nil {
+		return err
+	}
+	log := newLogger(e.stderr, cfg.level)
+	for _, note := range cfg.db.notes {
+		log.Warn("database connection", "note", note)
+	}
+	a, err := newApp(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer a.pool.Close()
+	return a.serve(ctx, cfg)
+}
+
+func newLogger(w io.Writer, level slog.Level) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level}))
+}
+
+// app is the wired program.
+type app struct {
+	log     *slog.Logger
+	pool    *pgxpool.Pool
+	monitor *directory.Monitor
+	server  *grpc.Server
+	health  *grpcapi.Health
+	metrics *prometheus.Registry
+}
+
+// newApp is the whole wiring: who talks to whom is visible here and nowhere else.
+func newApp(ctx context.Context, cfg config, log *slog.Logger) (*app, error) {
+	pool, err := newPool(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	registry := prometheus.NewRegistry()
+	var opts []grpc.ServerOption
+	if cfg.listen.tls != nil {
+		opts = append(opts, grpc.Creds(credentials.NewTLS(cfg.listen.tls)))
+	}
+	server, health := grpcapi.NewServer(log, opts...)
+
+	cache := directory.NewCached(directory.NewPostgres(pool, cfg.queryTimeout), cfg.flags.cacheConfig(cfg.tuning))
+	monitor := &directory.Monitor{
+		Connect:  func(ctx context.Context) (*pgx.Conn, error) { return pgx.ConnectConfig(ctx, cfg.conn.Copy()) },
+		Check:    checkSchema,
+		OnUp:     func() { pool.Reset(); cache.Purge() },
+		OnChange: health.Set,
+		Log:      log,
+	}
+	people := directory.Gated{Inner: cache, Open: &monitor.Open}
+	bridge := meshbridge.New(meshbridge.Config{Domains: cfg.domains, Groups: cfg.flags.CacheSize, Log: log}, people)
+	service := &authsvc.Service{Verifier: cfg.verifier, Users: people, Devices: people, Roles: claims.RoleRule{}}
+	api := &grpcapi.Server{
+		Auth: service, Mapper: bridge, Groups: bridge, Metrics: grpcapi.NewMetrics(registry), Log: log,
+	}
+	api.Register(server)
+	registerMetrics(registry, cache, bridge, pool, monitor)
+	return &app{log: log, pool: pool, monitor: monitor, server: server, health: health, metrics: registry}, nil
+}
+
+func newPool(ctx context.Context, cfg config) (*pgxpool.Pool, error) {
+	pc, err := pgxpool.ParseConfig("host=/nowhere user=x dbname=x sslmode=disable")
+	if err != nil {
+		return nil, fmt.Errorf("making the pool: %w", err)
+	}
+	pc.ConnConfig, pc.MaxConns = cfg.conn.Copy(), poolSize
+	return pgxpool.NewWithConfig(ctx, pc)
+}
+
+func checkSchema(ctx context.Context, conn *pgx.Conn) error {
+	return directory.CheckSchema(ctx, conn, migrations.Version)
+}
+
+// serve runs until ctx ends or a listener fails, then drains.
+func (a *app) serve(ctx context.Context, cfg config) error {
+	if err := a.firstLook(ctx, cfg); err != nil {
+		return err
+	}
+	listener, err := cfg.listen.listen()
+	if err != nil {
+		return err
+	}
+	page, err := startMetricsPage(cfg.metrics, a.metrics)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer page.stop()
+	return a.run(ctx, listener)
+}
+
+// firstLook ends the program if the database answers and does not fit: no waiting will mend that. One that is away is
+// waited for, denying everything.
+func (a *app) firstLook(ctx context.Context, cfg config) error {
+	look, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	conn, err := a.monitor.Connect(look)
+	if err != nil {
+		a.log.Warn("PostgreSQL cannot be reached yet: serving denials until it can", "address", cfg.db.address())
+		return nil
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	if err := checkSchema(look, conn); errors.Is(err, directory.ErrSchema) {
+		return err
+	}
+	return nil
+}
+
+func (a *app) run(ctx context.Context, listener net.Listener) error {
+	watchCtx, stopWatch := context.WithCancel(context.WithoutCancel(ctx))
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		a.monitor.Run(watchCtx)
+	}()
+	failed := make(chan error, 1)
+	go func() { failed <- a.server.Serve(listener) }()
+	a.log.Info("meshsso serving", "listen", listener.Addr().String(), "version", versionText())
+	var err error
+	select {
+	case <-ctx.Done():
+		a.log.Info("draining")
+		a.drain()
+		err = <-failed
+	case err = <-failed:
+	}
+	stopWatch()
+	<-watched
+	_ = listener.Close()
+	a.log.Info("stopped")
+	return err
+}
+
+// drain answers what is under way, for drainTimeout at most; health says NOT_SERVING meanwhile.
+func (a *app) drain() {
+	a.health.Shutdown()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		a.server.GracefulStop()
+	}()
+	timer := time.NewTimer(drainTimeout)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+		a.server.Stop()
+		<-done
+	}
+}

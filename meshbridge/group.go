@@ -1,0 +1,117 @@
+package meshbridge
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"slices"
+
+	"github.com/everydaytech/meshsso/authsvc"
+	pb "github.com/everydaytech/meshsso/proto/meshsso/v1"
+)
+
+// group is one user group with its links, made from one DeviceSet. Shared: never changed.
+type group struct {
+	set   *authsvc.DeviceSet
+	proto *pb.UserGroup
+	links []*pb.Link
+}
+
+// buildGroup links every usable device of the set. ignored counts devices that got no link although this domain may own
+// them: no or an unreadable node id, or one that more than one tenant claims.
+func buildGroup(set *authsvc.DeviceSet, domain string, role authsvc.Role) (g *group, ignored int) {
+	rights := DeviceRights(role)
+	ids := make([]string, 0, len(set.Devices))
+	for _, d := range set.Devices {
+		id, state := linkable(d, domain)
+		switch state {
+		case deviceUsable:
+			ids = append(ids, id)
+		case deviceIgnored:
+			ignored++
+		}
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	links := make([]*pb.Link, len(ids))
+	for i, id := range ids {
+		links[i] = &pb.Link{Id: id, Rights: rights}
+	}
+	key, name := groupKey(set.Scope.String(), role)
+	return &group{
+		set:   set,
+		links: links,
+		proto: &pb.UserGroup{Id: "ugrp/" + domain + "/" + key, Name: name, Version: versionOf(ids, rights)},
+	}, ignored
+}
+
+type deviceState uint8
+
+const (
+	deviceIgnored deviceState = iota
+	deviceUsable
+	deviceElsewhere // another domain's: nothing is wrong with it
+	deviceUnbound   // the platform has not met it in MeshCentral yet
+)
+
+func linkable(d authsvc.Device, domain string) (string, deviceState) {
+	if d.NodeID == "" {
+		return "", deviceUnbound
+	}
+	node, ok := ParseNodeID(d.NodeID)
+	if !ok || d.Disputed {
+		return "", deviceIgnored
+	}
+	id, ok := node.In(domain)
+	if !ok {
+		return "", deviceElsewhere
+	}
+	return id, deviceUsable
+}
+
+// versionOf hashes what a group's links are: sorted ids and the mask they share.
+func versionOf(sortedIDs []string, rights uint32) string {
+	h := sha256.New()
+	var word [4]byte
+	binary.BigEndian.PutUint32(word[:], rights)
+	h.Write(word[:])
+	for _, id := range sortedIDs {
+		h.Write([]byte(id))
+		h.Write([]byte{0})
+	}
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:12])
+}
+
+// grantLinks gives a person's individual grants on devices of his own tenant. Where two grants name one device, the greater
+// counts; none exceeds limit.
+func grantLinks(id *authsvc.Identity, domain string) []*pb.Link {
+	if len(id.User.Grants) == 0 || id.Devices == nil {
+		return nil
+	}
+	best := map[string]authsvc.Role{}
+	for _, g := range id.User.Grants {
+		role := min(authsvc.ParseRole(g.Role), id.MaxRole)
+		d, ok := deviceByID(id.Devices.Devices, g.AgentID)
+		if !ok || DeviceRights(role) == 0 || d.TenantID != id.User.TenantID {
+			continue
+		}
+		if nodeID, state := linkable(d, domain); state == deviceUsable {
+			best[nodeID] = max(best[nodeID], role)
+		}
+	}
+	links := make([]*pb.Link, 0, len(best))
+	for nodeID, role := range best {
+		links = append(links, &pb.Link{Id: nodeID, Rights: DeviceRights(role)})
+	}
+	slices.SortFunc(links, func(a, b *pb.Link) int { return cmp.Compare(a.GetId(), b.GetId()) })
+	return links
+}
+
+func deviceByID(sorted []authsvc.Device, agentID int64) (authsvc.Device, bool) {
+	i, ok := slices.BinarySearchFunc(sorted, agentID, func(d authsvc.Device, id int64) int { return cmp.Compare(d.AgentID, id) })
+	if !ok {
+		return authsvc.Device{}, false
+	}
+	return sorted[i], true
+}

@@ -1,0 +1,81 @@
+package meshbridge
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/everydaytech/meshsso/authsvc"
+)
+
+// deviceRights are MeshCentral's mesh rights by name (MESHRIGHT_* in meshcentral's meshuser.js).
+var deviceRights = map[string]uint32{
+	"edit-group":       1,
+	"manage-users":     2,
+	"manage-computers": 4,
+	"remote-control":   8,
+	"agent-console":    16,
+	"server-files":     32,
+	"wake":             64,
+	"notes":            128,
+	"view-only":        256,
+	"no-terminal":      512,
+	"no-files":         1024,
+	"no-amt":           2048,
+	"limited-input":    4096,
+	"limited-events":   8192,
+	"chat":             16384,
+	"uninstall":        32768,
+	"no-desktop":       65536,
+	"remote-command":   131072,
+	"reset-off":        262144,
+	"guest-sharing":    524288,
+}
+
+// MeshCentral's page throws half-built over a node link with this bit.
+const manageComputers = 4
+
+// roleRights is the whole policy of what a role may do on a device. A role that is not here has no link at all.
+var roleRights = map[authsvc.Role][]string{
+	authsvc.RoleSuperadmin: adminRights,
+	authsvc.RoleAdmin:      adminRights,
+	authsvc.RoleTechnician: {"remote-control", "wake", "notes", "chat", "reset-off"},
+	// The desktop without input: only the no-* bits close terminal and files.
+	authsvc.RoleViewer: {"remote-control", "view-only", "no-terminal", "no-files"},
+}
+
+var adminRights = []string{"remote-control", "agent-console", "wake", "notes", "chat", "remote-command", "reset-off"}
+
+// RightNames lists every device right that has a name, sorted.
+func RightNames() []string { return slices.Sorted(maps.Keys(deviceRights)) }
+
+// DeviceRights gives a role's mask on a device, 0 if the role has none. The mask never breaks MeshCentral's page: it never
+// holds bit 4 and so is never 0xFFFFFFFF.
+func DeviceRights(role authsvc.Role) uint32 {
+	var mask uint32
+	for _, name := range roleRights[role] {
+		mask |= deviceRights[name]
+	}
+	return mask &^ manageComputers
+}
+
+// Site rights (SITERIGHT_* in meshcentral's meshuser.js). All but full restrict.
+const (
+	siteFull         uint32 = 0xFFFFFFFF
+	siteNoNewGroups  uint32 = 64
+	siteNoTools      uint32 = 128
+	siteLocked       uint32 = 1024 // settings locked: no password change, which crashes a server for an account without one
+	siteNoNewDevices uint32 = 4096
+)
+
+// SiteRights gives the account's siteadmin: everything for a superadmin whom the dashboard's key vouches for, else only
+// bits that restrict.
+func SiteRights(role authsvc.Role, key authsvc.KeyID) uint32 {
+	if role == authsvc.RoleSuperadmin && key == authsvc.KeyDashboard {
+		return siteFull
+	}
+	rights := siteNoNewGroups | siteLocked | siteNoNewDevices
+	if role <= authsvc.RoleViewer {
+		rights |= siteNoTools
+	}
+	return rights
+}
