@@ -22,9 +22,9 @@ async function check(lab, dashboardUrl, { nonce, out, say }) {
         await page.goto(dashboardUrl);
         await page.click('[data-person="tina@acme.example"]');
         const seen = [];
-        const open = async (viewMode) => {
+        const open = async (viewMode, label) => {
             await page.click(`[data-open$=":${viewMode}"]`);
-            const frame = await (await page.waitForSelector('iframe[name=device]')).contentFrame();
+            const frame = await (await page.waitForSelector(`iframe[title^="${label}"]`)).contentFrame();
             await frame.waitForLoadState('load');
             return frame;
         };
@@ -32,15 +32,15 @@ async function check(lab, dashboardUrl, { nonce, out, say }) {
 
         say('terminal');
         const [a, b] = [crypto.randomInt(1000, 9999), crypto.randomInt(1000, 9999)];
-        let frame = await open(12);
+        let frame = await open(12, 'Terminal');
         const terminal = await useTerminal(frame, `echo hello-$((${a}+${b}))${nonce ? '-' + nonce : ''}`, new RegExp('^hello-\\d+' + (nonce ? '-' + nonce : '') + '$'));
         await shoot('terminal', frame);
         say('files');
-        frame = await open(13);
+        frame = await open(13, 'Files');
         const files = await useFiles(frame);
         await shoot('files', frame);
         say('desktop');
-        frame = await open(11);
+        frame = await open(11, 'Desktop');
         const desktopColours = await useDesktop(frame);
         await shoot('desktop', frame);
 

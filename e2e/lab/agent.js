@@ -21,7 +21,8 @@ async function startAgent(dir, mesh, { meshId, name }) {
     fs.writeFileSync(path.join(dir, 'meshagent.msh'), settings.raw);
     fs.copyFileSync(path.join(mesh.fork, 'agents', 'meshagent_x86-64'), path.join(dir, 'meshagent'));
     fs.chmodSync(path.join(dir, 'meshagent'), 0o755);
-    const up = () => start('meshagent', [path.join(dir, 'meshagent'), 'connect'], { log: path.join(dir, 'agent.log'), cwd: dir, env, ready: /Connected\./, timeoutMs: 60000 });
+    // It prints nothing: whether it is online is MeshCentral's to say.
+    const up = () => start('meshagent', [path.join(dir, 'meshagent'), 'connect'], { log: path.join(dir, 'agent.log'), cwd: dir, env });
     let agent = await up();
     return {
         name, dir,

@@ -40,6 +40,7 @@ async function startLab(options = {}) {
         await buildSidecar();
         const sidecar = await startSidecar(room('sidecar'), postgres, secrets, { cacheTtl: options.cacheTtl, env: options.sidecarEnv });
         stops.push(() => sidecar.stop());
+        if (options.onSidecar) { options.onSidecar(sidecar); }
         say('installing MeshCentral ' + (options.version || '') + ' and applying the fork tool (once a checkout)');
         const fork = await installFork(options.version);
         say('starting MeshCentral');

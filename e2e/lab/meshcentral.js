@@ -5,6 +5,7 @@ const fs = require('fs');
 const https = require('https');
 const path = require('path');
 const { CACHE, SHIM } = require('./paths');
+const { verifyHooks } = require('../../js-shim/lib/fork/markers');
 const { freePort } = require('./ports');
 const { run, start, until } = require('./process');
 
@@ -23,8 +24,8 @@ async function installFork(version = VERSION) {
         await run(['npm', 'install', '--no-audit', '--no-fund', '--save-exact', 'meshcentral@' + version, 'pg@8.16.3'], { cwd: home });
         fs.writeFileSync(path.join(home, 'installed'), version + '\n');
     }
-    const status = JSON.parse(await run([process.execPath, TOOL, 'status', dir, '--json']).catch(() => '{}'));
-    if (status.state !== 'applied') {
+    const linked = path.join(home, 'node_modules', 'meshsso-shim');
+    if (!verifyHooks(dir).ok || !fs.existsSync(linked) || fs.realpathSync(linked) !== SHIM) {
         await run([process.execPath, TOOL, 'revert', dir]).catch(() => { }); // what an older tool left, if anything
         await run([process.execPath, TOOL, 'apply', dir, '--install']);
     }

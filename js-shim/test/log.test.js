@@ -19,5 +19,5 @@ test('MeshCentral\'s own debug output passes through it', () => {
     const parent = { debug(source, ...args) { printed.push([source, ...args]); } };
     redactDebug(parent);
     parent.debug('webrequest', '(1.2.3.4) /?token=' + sign(), 7);
-    assert.deepEqual(printed, [['webrequest', '(1.2.3.4) /?token=[token]', 7]]);
+    assert.deepEqual(printed, [['webrequest', '(1.2.3.4) /?token=[redacted]', 7]]);
 });
