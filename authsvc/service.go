@@ -15,7 +15,7 @@ type Service struct {
 // Errors carry a Reason: TOKEN_*, USER_*, TENANT_MISMATCH or STORE_UNAVAILABLE. Once the token is verified, the returned
 // Subject is set even with an error, so that a denial can be logged with the person it concerns.
 func (s *Service) Authenticate(ctx context.Context, token Token) (*Identity, Subject, error) {
-	if token == "" {
+	if token.Reveal() == "" {
 		return nil, Subject{}, ErrTokenMissing
 	}
 	claims, err := s.Verifier.Verify(token)

@@ -65,7 +65,7 @@ func (s *Server) validate(ctx context.Context, req *pb.ValidateTokenRequest) (*p
 	if err := s.Mapper.CheckDomain(req.GetDomain()); err != nil {
 		return nil, authsvc.Subject{}, err
 	}
-	id, subject, err := s.Auth.Authenticate(ctx, authsvc.Token(req.GetToken()))
+	id, subject, err := s.Auth.Authenticate(ctx, authsvc.NewToken(req.GetToken()))
 	if err != nil {
 		return nil, subject, err
 	}

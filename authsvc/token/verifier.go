@@ -85,7 +85,7 @@ func checkConfig(cfg Config) error {
 
 // Verify gives the claims of a token that holds now. Errors: the TOKEN_* reasons.
 func (v *Verifier) Verify(token authsvc.Token) (authsvc.Claims, error) {
-	raw, err := parse(string(token))
+	raw, err := parse(token.Reveal())
 	if err != nil {
 		return authsvc.Claims{}, err
 	}
