@@ -69,6 +69,7 @@ function apply(dir, options = {}) {
     version: tree.version,
     tested: seen.tested,
     changed: sources.length + packages.filter((each) => each.edit).length > 0,
+    already,
     dryRun: Boolean(options.dryRun),
     hooks: already ? seen.hooks : FILES.flatMap((file) => seen.seen.get(file).woven.hooks.map((hook) => ({ ...hook, file, state: 'in place' }))).sort((a, b) => order(a) - order(b)),
     shim: spec,
@@ -124,9 +125,12 @@ function planManifests(tree, spec) {
   });
 }
 
-/** What to write as the dependency: a path is made absolute, because npm would read it from another folder. */
+/** What to write as the dependency: what is there already unless another is asked for. A path is made absolute, because
+ *  npm would read it from another folder. */
 function specFor(given, tree) {
   if (given === undefined) {
+    const listed = dependencyOf(tree).packages.find((each) => each.spec !== null);
+    if (listed) return listed.spec;
     return ROOT.split(path.sep).includes('node_modules') ? `^${own.version}` : `file:${ROOT.split(path.sep).join('/')}`;
   }
   if (given === '' || /[\u0000-\u001f]/.test(given)) throw new Refusal('--shim is empty or has control characters');
@@ -158,11 +162,12 @@ function check(dir, options = {}) {
   const seen = survey(dir);
   const refused = obstacles(seen, options);
   const dependency = dependencyOf(seen.tree);
-  const applied = seen.state === 'applied';
+  const notes = [];
   if (options.applied && seen.state === 'absent') refused.push(`no hook is in place: meshsso-fork apply ${seen.tree.dir}`);
-  if (applied || options.applied) {
-    for (const each of dependency.packages) if (each.spec === null) refused.push(`${each.path} does not list ${PACKAGE}: MeshCentral's start-up npm install would remove it; run apply again`);
-    if (dependency.resolved === null) refused.push(`${PACKAGE} is not installed: cd ${quoted(seen.tree.installDir)} && npm install --no-audit --no-fund`);
+  if (options.applied || seen.state === 'applied') {
+    const open = options.applied ? refused : notes;
+    for (const each of dependency.packages) if (each.spec === null) open.push(`${each.path} does not list ${PACKAGE}, so MeshCentral's start-up npm install would remove it: meshsso-fork apply ${seen.tree.dir}`);
+    if (dependency.resolved === null) open.push(`${PACKAGE} is not installed: cd ${quoted(seen.tree.installDir)} && npm install --no-audit --no-fund`);
   }
   return {
     command: 'check',
@@ -174,6 +179,7 @@ function check(dir, options = {}) {
     hooks: seen.hooks,
     wouldApply: seen.state === 'absent' && refused.length === 0,
     problems: refused,
+    notes,
     dependency,
   };
 }

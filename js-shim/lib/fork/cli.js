@@ -20,8 +20,9 @@ DIR is the folder that has MeshCentral's meshcentral.js, webserver.js and packag
 commands
   apply    Finds each place in the syntax tree, exactly once or not at all, plans every file in memory, then writes.
            Nothing is written unless everything can be. A second apply changes nothing.
-  check    Would apply succeed, or is everything in place? With --applied only the latter counts; put that in front of
-           the server's start (ExecStartPre=): a reinstalled MeshCentral has lost its hooks, and its stock login is back.
+  check    Would apply succeed, or are all hooks in place? With --applied only the latter counts, and the package must be
+           installed too: put that in front of the server's start (ExecStartPre=), because a MeshCentral that npm
+           installed anew has lost its hooks and shows its stock login again.
   revert   Takes our lines and our dependency out again and proves by checksum that every byte is as before; says so
            where it is not because something else changed the file meanwhile.
   status   Version, hooks, where ${PACKAGE} is found, whether settings.jwtAuth is set.
@@ -47,7 +48,8 @@ the dependency
   packages (npm install in it; apply --install sees to both). To be independent of the folder, pack it and name the
   archive:  npm pack <folder>  then  --shim ./${PACKAGE}-${own.version}.tgz  (keep the archive: npm may ask for it again).
 
-exit codes: 0 done, or nothing to do, or check is content · 1 refused or failed, nothing was changed · 2 wrong usage
+exit codes: 0 done, or nothing to do, or check is content · 1 refused or failed, nothing was changed (if only npm failed
+            after apply --install, the hooks stay) · 2 wrong usage
 `;
 
 const COMMANDS = {
@@ -81,6 +83,7 @@ function main(argv, { out = (text) => process.stdout.write(text), err = (text) =
       error.message = `${error.message}\n${aftermath}`;
       if (process.env.MESHSSO_FORK_TRACE) err(`${error.stack}\n`);
     }
+    if (command === 'apply' && error instanceof actions.Refusal) error.message += '\nnothing was changed';
     if (options.json) out(`${JSON.stringify({ command, dir, ok: false, problems: error.message.split('\n'), hooks: error.hooks }, null, 2)}\n`);
     else err(`meshsso-fork ${command}: ${error.message.split('\n').join('\n  ')}\n`);
     return 1;
@@ -136,14 +139,15 @@ const untested = (report) => (report.tested ? '' : ' (not a tested version)');
 const SAY = {
   apply(report) {
     const did = report.dryRun ? 'would put' : 'put';
-    const head = report.changed ? `MeshCentral ${report.version}${untested(report)} in ${report.dir}: ${did} the hooks in place` : `MeshCentral ${report.version}${untested(report)} in ${report.dir}: everything was in place already, nothing changed`;
+    const what = report.changed ? (report.already ? 'the hooks were in place already' : `${did} the hooks in place`) : 'everything was in place already, nothing changed';
+    const head = `MeshCentral ${report.version}${untested(report)} in ${report.dir}: ${what}`;
     const listed = report.packages.map((each) => `  ${PACKAGE} ${report.shim} ${each.changed ? `${report.dryRun ? 'would be ' : ''}added to` : 'is in'} ${each.path}`);
     return [head, ...report.hooks.map(hookLine), ...listed, report.installed ? 'next: set settings.jwtAuth in config.json and start MeshCentral' : `next: ${report.next}`].join('\n');
   },
   check(report) {
     const head = `MeshCentral ${report.version}${untested(report)} in ${report.dir}: `;
     if (!report.ok) return [`${head}no`, ...report.problems.map((problem) => `  ${problem}`)].join('\n');
-    return [head + (report.wouldApply ? 'no hook is in place; apply would succeed' : 'all hooks are in place'), ...report.hooks.map(hookLine)].join('\n');
+    return [head + (report.wouldApply ? 'no hook is in place; apply would succeed' : 'all hooks are in place'), ...report.hooks.map(hookLine), ...report.notes.map((note) => `  note: ${note}`)].join('\n');
   },
   revert(report) {
     if (!report.changed) return [`MeshCentral ${report.version} in ${report.dir}: nothing of ours is there, nothing changed`, ...report.notes.map((note) => `  note: ${note}`)].join('\n');

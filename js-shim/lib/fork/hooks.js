@@ -35,7 +35,7 @@ const HOOKS = [
     name: 'meshaction',
     file: 'webserver.js',
     calls: '.jwtAuth.meshaction(',
-    place: 'first statement of the block of if (req.query.meshaction != null) in the function assigned to obj.handleMeshAgentRequest',
+    place: 'first statement of the block of if (req.query.meshaction != null) in obj.handleMeshAgentRequest',
     find: (source) => source.startOfQueryBranch('handleMeshAgentRequest', ['req', 'res'], 'meshaction'),
     line: ({ parent, obj, req, res }) =>
       `if (${parent}.jwtAuth && ${parent}.jwtAuth.meshaction(${obj}, ${req}, ${res}, () => ${obj}.handleMeshAgentRequest(${req}, ${res}))) { return; }`,
@@ -44,7 +44,7 @@ const HOOKS = [
     name: 'http',
     file: 'webserver.js',
     calls: '.jwtAuth.http(',
-    place: 'first statement of function setupHTTPHandlers, or where there is none (0.7.x) before the first route of the block that registers the root page',
+    place: 'first statement of function setupHTTPHandlers; without that function (0.7.x), before the first route of the start-up block',
     find: (source) => (source.hasFunction('setupHTTPHandlers') ? source.startOfFunction('setupHTTPHandlers', []) : source.beforeFirstRoute('handleRootRequest')),
     line: ({ parent, obj }) => `if (${parent}.jwtAuth) { ${parent}.jwtAuth.http(${obj}); }`,
   },
