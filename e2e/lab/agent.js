@@ -15,7 +15,7 @@ async function startAgent(dir, mesh, { meshId, name }) {
     const authority = path.join(dir, 'Xauthority');
     const display = await startScreen(dir, authority);
     const env = { PATH: process.env.PATH, HOME: dir, DISPLAY: ':' + display.number, XAUTHORITY: authority, LANG: 'C.UTF-8' };
-    const terminal = await start('xterm', ['xterm', '-geometry', '100x30+40+40', '-bg', 'navy', '-fg', 'yellow', '-T', name], { log: path.join(dir, 'xterm.log'), env });
+    const terminal = await start('xterm', ['xterm', '-geometry', '100x30+40+40', '-bg', 'navy', '-fg', 'yellow', '-T', name], { log: path.join(dir, 'xterm.log'), cwd: dir, env });
     const settings = await get(mesh.url + '/meshsettings?id=' + encodeURIComponent(meshId.split('/')[2]));
     if (settings.status !== 200 || !settings.body.includes('MeshID=')) { throw new Error('no settings for the agent of ' + name + ' (' + settings.status + ')'); }
     fs.writeFileSync(path.join(dir, 'meshagent.msh'), settings.raw);

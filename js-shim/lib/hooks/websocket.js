@@ -37,14 +37,20 @@ function createWebSocketHook({ signIn, log }) {
 }
 
 // Frames that came in one packet with the `urlargs` message are emitted although the socket is paused. They are kept and
-// given to whoever listens afterwards, in their order.
+// given, in their order, to the first who listens afterwards: MeshCentral may ask its database before it does.
 function collect(ws) {
     const frames = [];
     const keep = (data, isBinary) => frames.push([data, isBinary]);
+    const give = () => { for (const frame of frames.splice(0)) { ws.emit('message', ...frame); } };
+    const listening = (event) => {
+        if (event !== 'message') { return; }
+        ws.removeListener('newListener', listening);
+        process.nextTick(give); // once the listener is in its place, and before the socket flows again
+    };
     ws.on('message', keep);
     return {
         stop() { ws.removeListener('message', keep); },
-        replay() { for (const frame of frames) { ws.emit('message', ...frame); } }
+        replay() { if (frames.length > 0) { if (ws.listenerCount('message') > 0) { give(); } else { ws.on('newListener', listening); } } }
     };
 }
 
