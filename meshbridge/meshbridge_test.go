@@ -1,0 +1,396 @@
+package meshbridge_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/everydaytech/meshsso/authsvc"
+	"github.com/everydaytech/meshsso/authsvc/directory/directorytest"
+	"github.com/everydaytech/meshsso/meshbridge"
+	pb "github.com/everydaytech/meshsso/proto/meshsso/v1"
+)
+
+var update = flag.Bool("update", false, "write testdata")
+
+var (
+	keyA = strings.Repeat("A", 64)
+	keyB = strings.Repeat("B", 64)
+	keyC = strings.Repeat("C", 64)
+)
+
+func bridge(w directorytest.World, log *bytes.Buffer, domains ...string) *meshbridge.Bridge {
+	return meshbridge.New(meshbridge.Config{Domains: domains, Groups: 100, Log: slog.New(slog.NewTextHandler(log, nil))}, directorytest.Memory{World: w})
+}
+
+func identity(t *testing.T, w directorytest.World, user authsvc.User, role authsvc.Role, key authsvc.KeyID) *authsvc.Identity {
+	t.Helper()
+	scope := authsvc.Scope{TenantID: user.TenantID, All: role == authsvc.RoleSuperadmin}
+	if scope.All {
+		scope.TenantID = ""
+	}
+	id := &authsvc.Identity{
+		User: user, Role: role, MaxRole: authsvc.RoleAdmin,
+		Claims: authsvc.Claims{Key: key, UserID: user.ID, ExpiresAt: time.Unix(1800000000, 500)},
+	}
+	id.Email, _ = authsvc.FoldEmail(user.Email)
+	if scope.All || scope.TenantID != "" {
+		set, err := directorytest.Memory{World: w}.Devices(t.Context(), scope)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id.Devices = set
+	}
+	return id
+}
+
+var tess = authsvc.User{ID: 1, Email: "Tess@Acme.example", FullName: "Tess \"<b>\" Tech", TenantID: directorytest.TenantA, TenantKnown: true, TenantName: "Acme"}
+
+func TestRightsNeverBreakThePage(t *testing.T) {
+	want := map[authsvc.Role]uint32{
+		authsvc.RoleNone: 0, authsvc.RoleViewer: 1800, authsvc.RoleTechnician: 278728, authsvc.RoleAdmin: 409816, authsvc.RoleSuperadmin: 409816,
+	}
+	for role := range authsvc.Role(20) {
+		mask := meshbridge.DeviceRights(role)
+		if mask&4 != 0 || mask == 0xFFFFFFFF || mask != want[role] {
+			t.Errorf("%s (%d) has %d", role, role, mask)
+		}
+	}
+	if len(meshbridge.RightNames()) != 20 {
+		t.Error(meshbridge.RightNames())
+	}
+}
+
+func TestSiteRights(t *testing.T) {
+	for _, c := range []struct {
+		role authsvc.Role
+		key  authsvc.KeyID
+		want uint32
+	}{
+		{authsvc.RoleSuperadmin, authsvc.KeyDashboard, 0xFFFFFFFF},
+		{authsvc.RoleSuperadmin, authsvc.KeyAgent, 64 | 1024 | 4096}, // cannot happen, and gives nothing if it does
+		{authsvc.RoleSuperadmin, authsvc.KeyNone, 64 | 1024 | 4096},
+		{authsvc.RoleAdmin, authsvc.KeyDashboard, 64 | 1024 | 4096},
+		{authsvc.RoleTechnician, authsvc.KeyDashboard, 64 | 1024 | 4096},
+		{authsvc.RoleViewer, authsvc.KeyDashboard, 64 | 128 | 1024 | 4096},
+		{authsvc.RoleNone, authsvc.KeyDashboard, 64 | 128 | 1024 | 4096},
+	} {
+		if got := meshbridge.SiteRights(c.role, c.key); got != c.want {
+			t.Errorf("%s, key %d: %d, want %d", c.role, c.key, got, c.want)
+		}
+	}
+}
+
+// Ids are promises: a change of any makes every installation lose its groups.
+func TestGoldenIDs(t *testing.T) {
+	got := map[string]string{
+		"mesh A":       meshbridge.DeviceGroupID("", directorytest.TenantA),
+		"mesh A in d1": meshbridge.DeviceGroupID("d1", directorytest.TenantA),
+		"mesh B":       meshbridge.DeviceGroupID("", directorytest.TenantB),
+	}
+	for role := authsvc.RoleNone; role <= authsvc.RoleSuperadmin; role++ {
+		got["ugrp A "+role.String()] = meshbridge.UserGroupID("", authsvc.Scope{TenantID: directorytest.TenantA}, role)
+	}
+	got["ugrp * superadmin"] = meshbridge.UserGroupID("", authsvc.Scope{All: true}, authsvc.RoleSuperadmin)
+	text, err := json.MarshalIndent(got, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const file = "testdata/ids.json"
+	if *update {
+		_ = os.MkdirAll("testdata", 0o755)
+		if err := os.WriteFile(file, append(text, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil || string(want) != string(text)+"\n" {
+		t.Errorf("ids are\n%s\nwant (%v)\n%s", text, err, want)
+	}
+	seen := map[string]bool{}
+	for name, id := range got {
+		if key := id[strings.LastIndexByte(id, '/')+1:]; len(key) != 64 || strings.ContainsAny(key, "+/=") || seen[id] {
+			t.Errorf("%s is %s", name, id)
+		}
+		seen[id] = true
+	}
+}
+
+func TestParseNodeID(t *testing.T) {
+	zeros := strings.Repeat("00", 48)
+	for in, want := range map[string]string{
+		"node//" + keyA: "node//" + keyA, keyA: "node//" + keyA, zeros: "node//" + keyA, strings.Repeat("fF", 48): "node//" + strings.Repeat("$", 64),
+		"node/d1/" + keyA: "-", "mesh//" + keyA: "", "node/" + keyA: "", "node//" + keyA[1:]: "", "node//" + keyA + "A": "", keyA[1:] + "+": "", keyA[1:] + "/": "",
+		zeros[1:] + "g": "", "": "", "node//": "", "node//" + keyA + "\n": "", " node//" + keyA: "", "node/a/b/" + keyA: "", "node/D 1/" + keyA: "", "node//" + keyA[1:] + "'": "",
+	} {
+		id, ok := meshbridge.ParseNodeID(in)
+		full, here := id.In("")
+		switch {
+		case want == "" && ok, want != "" && !ok, want == "-" && here, len(want) > 1 && full != want:
+			t.Errorf("%q gives %+v, %v, %q", in, id, ok, full)
+		}
+	}
+	if id, _ := meshbridge.ParseNodeID(keyA); func() string { s, _ := id.In("d1"); return s }() != "node/d1/"+keyA {
+		t.Error("a bare key is any domain's")
+	}
+}
+
+func TestDisplayName(t *testing.T) {
+	for in, want := range map[string]string{
+		"Tess Tech": "Tess Tech", "": "tess", "   ": "tess", "\x00\n\t": "tess", "a\nb\x00c\u0085d": "a b c d", " x ": "x",
+		`<img src=x onerror="alert(1)">`: `<img src=x onerror="alert(1)">`, "a\u202eb": "ab", "a\u2028b": "a b", "Ünï 😀": "Ünï 😀", "a\xffb": "a\ufffdb",
+		strings.Repeat("é", 300): strings.Repeat("é", 300), strings.Repeat("é", 512): strings.Repeat("é", 512), strings.Repeat("é", 513): strings.Repeat("é", 512),
+	} {
+		if got := meshbridge.DisplayName(in, "tess@acme.example"); got != want {
+			t.Errorf("%q gives %q", in, got)
+		}
+	}
+	if got := meshbridge.DisplayName("", "a@b@c.example"); got != "a@b" {
+		t.Errorf("the local part is %q", got)
+	}
+}
+
+func TestMapUser(t *testing.T) {
+	w := directorytest.Standard()
+	var log bytes.Buffer
+	b := bridge(w, &log)
+	got, err := b.MapUser(identity(t, w, tess, authsvc.RoleTechnician, authsvc.KeyAgent), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &pb.User{
+		Id: "user//tess@acme.example", Name: `Tess "<b>" Tech`, RealName: `Tess "<b>" Tech`, Email: "tess@acme.example",
+		Siteadmin: 64 | 1024 | 4096, TenantId: directorytest.TenantA, Role: "technician", UserId: 1,
+	}
+	if !proto.Equal(got.GetUser(), want) {
+		t.Errorf("the user is %v", got.GetUser())
+	}
+	if got.GetTenant().GetName() != "Acme" || got.GetTenant().GetDeviceGroupId() != meshbridge.DeviceGroupID("", directorytest.TenantA) ||
+		got.GetVerifiedBy() != pb.VerifiedBy_VERIFIED_BY_AGENT || got.GetExpiresAt().GetNanos() != 500 {
+		t.Errorf("the reply is %v", got)
+	}
+	if g := got.GetUserGroup(); g.GetId() != meshbridge.UserGroupID("", authsvc.Scope{TenantID: directorytest.TenantA}, authsvc.RoleTechnician) ||
+		!strings.HasPrefix(g.GetName(), "meshsso-") || len(g.GetName()) != 20 || strings.Contains(g.GetName(), "Acme") {
+		t.Errorf("the group is %v", g)
+	}
+	if got, err := b.MapUser(identity(t, w, tess, authsvc.RoleNone, authsvc.KeyDashboard), ""); err != nil || got.GetUserGroup() != nil {
+		t.Errorf("no role: %v, %v", got.GetUserGroup(), err)
+	}
+	nowhere := authsvc.User{ID: 2, Email: "root@x.example", IsSuperadmin: true}
+	if got, err := b.MapUser(identity(t, w, nowhere, authsvc.RoleAdmin, authsvc.KeyDashboard), ""); err != nil || got.GetUserGroup() != nil || got.GetTenant() != nil {
+		t.Errorf("a lowered superadmin of no tenant: %v, %v", got, err)
+	}
+	if _, err := b.MapUser(identity(t, w, tess, authsvc.RoleAdmin, authsvc.KeyDashboard), "d1"); authsvc.ReasonOf(err) != authsvc.DomainDenied {
+		t.Errorf("a foreign domain: %v", err)
+	}
+}
+
+func TestGrants(t *testing.T) {
+	w := directorytest.Standard()
+	user := tess
+	user.Grants = []authsvc.Grant{
+		{AgentID: 1, Role: "admin"},  // disputed
+		{AgentID: 2, Role: "viewer"}, // good
+		{AgentID: 2, Role: "technician"}, {AgentID: 2, Role: "nonsense"}, {AgentID: 3, Role: "admin"}, {AgentID: 4, Role: "admin"},
+		{AgentID: 11, Role: "admin"}, // the other tenant's
+		{AgentID: 99, Role: "admin"},
+	}
+	b := bridge(w, &bytes.Buffer{})
+	for _, c := range []struct {
+		limit authsvc.Role
+		want  uint32
+	}{{authsvc.RoleAdmin, 278728}, {authsvc.RoleViewer, 1800}, {authsvc.RoleNone, 0}} {
+		id := identity(t, w, user, authsvc.RoleViewer, authsvc.KeyDashboard)
+		id.MaxRole = c.limit
+		got, err := b.MapUser(id, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		links := got.GetUser().GetLinks()
+		if c.want == 0 && len(links) == 0 {
+			continue
+		}
+		if len(links) != 1 || links[0].GetId() != "node//"+keyB || links[0].GetRights() != c.want {
+			t.Errorf("under %s: %v", c.limit, links)
+		}
+	}
+	super := user
+	super.IsSuperadmin = true // whose device set holds every tenant's devices
+	got, err := b.MapUser(identity(t, w, super, authsvc.RoleSuperadmin, authsvc.KeyDashboard), "")
+	if err != nil || len(got.GetUser().GetLinks()) != 1 {
+		t.Errorf("a superadmin's grants reach another tenant: %v, %v", got.GetUser().GetLinks(), err)
+	}
+}
+
+func TestGroupLinks(t *testing.T) {
+	w := directorytest.Standard()
+	var log bytes.Buffer
+	for name, warm := range map[string]bool{"known from a validation": true, "after a restart": false} {
+		t.Run(name, func(t *testing.T) {
+			b := bridge(w, &log, "other")
+			for _, c := range []struct {
+				domain string
+				user   authsvc.User
+				role   authsvc.Role
+				want   []string
+			}{
+				{"", tess, authsvc.RoleViewer, []string{"node//" + keyB}},
+				{"", tess, authsvc.RoleAdmin, []string{"node//" + keyB}},
+				{"other", tess, authsvc.RoleAdmin, []string{"node/other/" + keyB}},
+				{"", authsvc.User{TenantID: directorytest.TenantB}, authsvc.RoleTechnician, []string{"node//" + keyC}},
+				{"", authsvc.User{}, authsvc.RoleSuperadmin, []string{"node//" + keyB, "node//" + keyC}},
+			} {
+				scope := authsvc.Scope{TenantID: c.user.TenantID, All: c.role == authsvc.RoleSuperadmin}
+				group := meshbridge.UserGroupID(c.domain, scope, c.role)
+				version := ""
+				if warm {
+					got, err := b.MapUser(identity(t, w, c.user, c.role, authsvc.KeyDashboard), c.domain)
+					if err != nil || got.GetUserGroup().GetId() != group {
+						t.Fatal(got, err)
+					}
+					version = got.GetUserGroup().GetVersion()
+				}
+				got, err := b.GroupLinks(t.Context(), group, "other version")
+				if err != nil || got.GetUnchanged() || (warm && got.GetGroup().GetVersion() != version) {
+					t.Fatal(got, err)
+				}
+				var ids []string
+				for _, l := range got.GetLinks() {
+					ids = append(ids, l.GetId())
+					if l.GetRights() != meshbridge.DeviceRights(c.role) {
+						t.Errorf("rights %d", l.GetRights())
+					}
+				}
+				if !slices.Equal(ids, c.want) {
+					t.Errorf("%s %s: %v, want %v", scope, c.role, ids, c.want)
+				}
+				again, err := b.GroupLinks(t.Context(), group, got.GetGroup().GetVersion())
+				if err != nil || !again.GetUnchanged() || len(again.GetLinks()) != 0 {
+					t.Errorf("again: %v, %v", again, err)
+				}
+			}
+			if b.DevicesIgnored() == 0 || !strings.Contains(log.String(), "devices ignored") || strings.Contains(log.String(), "garbage") {
+				t.Errorf("ignored %d, log %s", b.DevicesIgnored(), log.String())
+			}
+		})
+	}
+}
+
+func TestGroupLinksRefuses(t *testing.T) {
+	b := bridge(directorytest.Standard(), &bytes.Buffer{})
+	unknown := authsvc.Scope{TenantID: directorytest.Lost}
+	for group, want := range map[string]authsvc.Reason{
+		"": authsvc.RequestInvalid, "ugrp//short": authsvc.RequestInvalid, "mesh//" + keyA: authsvc.RequestInvalid, "ugrp/" + keyA: authsvc.RequestInvalid,
+		"ugrp/a/b/" + keyA: authsvc.RequestInvalid, strings.Repeat("x", 100000): authsvc.RequestInvalid,
+		"ugrp/d1/" + keyA: authsvc.DomainDenied, "ugrp//" + keyA: authsvc.GroupUnknown,
+		meshbridge.UserGroupID("", unknown, authsvc.RoleAdmin):                                                         authsvc.GroupUnknown,
+		meshbridge.UserGroupID("", authsvc.Scope{TenantID: directorytest.TenantA}, authsvc.RoleNone):                   authsvc.GroupUnknown,
+		meshbridge.UserGroupID("", authsvc.Scope{TenantID: directorytest.TenantA}, authsvc.RoleSuperadmin):             authsvc.GroupUnknown,
+		meshbridge.UserGroupID("", authsvc.Scope{All: true}, authsvc.RoleAdmin):                                        authsvc.GroupUnknown,
+		strings.ToLower(meshbridge.UserGroupID("", authsvc.Scope{TenantID: directorytest.TenantA}, authsvc.RoleAdmin)): authsvc.GroupUnknown,
+	} {
+		if got, err := b.GroupLinks(t.Context(), group, ""); authsvc.ReasonOf(err) != want || got != nil {
+			t.Errorf("%.90q: %v, want %s", group, err, want)
+		}
+	}
+}
+
+// The version follows the links and nothing else.
+func TestVersion(t *testing.T) {
+	version := func(change func(*directorytest.World), role authsvc.Role) string {
+		w := directorytest.Standard()
+		if change != nil {
+			change(&w)
+		}
+		got, err := bridge(w, &bytes.Buffer{}).GroupLinks(t.Context(), meshbridge.UserGroupID("", authsvc.Scope{TenantID: directorytest.TenantA}, role), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.GetGroup().GetVersion()
+	}
+	base := version(nil, authsvc.RoleAdmin)
+	for name, c := range map[string]struct {
+		change func(*directorytest.World)
+		role   authsvc.Role
+		same   bool
+	}{
+		"renamed":           {func(w *directorytest.World) { w.Devices[1].Hostname = "x" }, authsvc.RoleAdmin, true},
+		"written otherwise": {func(w *directorytest.World) { w.Devices[1].NodeID = "node//" + keyB }, authsvc.RoleAdmin, true},
+		"hex": {func(w *directorytest.World) {
+			raw, _ := base64.StdEncoding.DecodeString(keyB)
+			w.Devices[1].NodeID = hex.EncodeToString(raw)
+		}, authsvc.RoleAdmin, true},
+		"bound":        {func(w *directorytest.World) { w.Devices[2].NodeID = strings.Repeat("D", 64) }, authsvc.RoleAdmin, false},
+		"moved":        {func(w *directorytest.World) { w.Devices[1].TenantID = directorytest.TenantB }, authsvc.RoleAdmin, false},
+		"dispute over": {func(w *directorytest.World) { w.Devices[6].NodeID = "" }, authsvc.RoleAdmin, false},
+		"other rights": {nil, authsvc.RoleViewer, false},
+	} {
+		if got := version(c.change, c.role); (got == base) != c.same {
+			t.Errorf("%s: %s after %s", name, got, base)
+		}
+	}
+}
+
+func FuzzParseNodeID(f *testing.F) {
+	for _, s := range []string{"node//" + keyA, keyA, strings.Repeat("0f", 48), "node/d1/" + keyA, "mesh//" + keyA, ""} {
+		f.Add(s, "")
+	}
+	f.Fuzz(func(t *testing.T, s, domain string) {
+		id, ok := meshbridge.ParseNodeID(s)
+		if !ok {
+			if id != (meshbridge.NodeID{}) {
+				t.Fatalf("refused and yet %+v", id)
+			}
+			return
+		}
+		if domain != "" && !meshbridge.ValidDomain(domain) {
+			return
+		}
+		full, here := id.In(domain)
+		if !here {
+			return
+		}
+		again, ok := meshbridge.ParseNodeID(full)
+		if back, _ := again.In(domain); !ok || back != full || strings.Count(full, "/") != 2 || again.Key != id.Key || len(id.Key) != 64 {
+			t.Fatalf("%q gives %q gives %+v", s, full, again)
+		}
+	})
+}
+
+// However a person is named, the id has exactly two slashes and folds on to itself.
+func FuzzUserID(f *testing.F) {
+	f.Add("Tess@Acme.example")
+	f.Add("a/b@x")
+	f.Add("\u212a@x")
+	f.Fuzz(func(t *testing.T, email string) {
+		id, ok := meshbridge.UserID("", email)
+		if !ok {
+			return
+		}
+		again, ok := meshbridge.UserID("", strings.TrimPrefix(id, "user//"))
+		if !ok || again != id || strings.Count(id, "/") != 2 || strings.ToLower(id) != id || strings.HasPrefix(id, "user//~") {
+			t.Fatalf("%q gives %q", email, id)
+		}
+	})
+}
+
+func ExampleUserID() {
+	fmt.Println(meshbridge.UserID("", "Tess.Tech@Acme.example"))
+	// Output: user//tess.tech@acme.example true
+}
+
+func ExampleDeviceRights() {
+	fmt.Println(meshbridge.DeviceRights(authsvc.RoleViewer), meshbridge.DeviceRights(authsvc.RoleAdmin))
+	// Output: 1800 409816
+}
