@@ -9,11 +9,12 @@ import (
 // maxNameRunes bounds what MeshCentral shows of a person; spec: never shortened below it.
 const maxNameRunes = 512
 
-// DisplayName gives what MeshCentral shows: the full name with controls made spaces, or the part of the e-mail before "@".
-// Quotes and markup are left as they are: showing them right is the page's work, and hiding them would not be.
+// DisplayName gives what MeshCentral shows: the full name with controls made spaces, or the part of the e-mail before "@"
+// where there is none. A full name with "<" or ">" is refused and counts as none: MeshCentral's page puts names into its
+// HTML as they are ("Welcome …"), and a name that is markup there would run in the browser of whoever looks at it.
 func DisplayName(fullName, email string) string {
 	name := strings.TrimSpace(strings.Map(printable, strings.ToValidUTF8(fullName, "\uFFFD")))
-	if name == "" {
+	if name == "" || strings.ContainsAny(name, "<>") {
 		name = email[:max(strings.LastIndexByte(email, '@'), 0)]
 	}
 	if utf8.RuneCountInString(name) > maxNameRunes {

@@ -7,9 +7,11 @@ const { startLab } = require('../lab');
 const { newProfile, startBrowser } = require('../lab/browser');
 const { claimsOf, sign } = require('../lab/tokens');
 const { watchDenials } = require('../lab/reasons');
-const { openSocket } = require('../lab/sockets');
+const { until } = require('../lab/process');
+const { openSocket, passwordHeader } = require('../lab/sockets');
 
-const NAMES = ['Miles "Tails" O\'Prower', '<img src=x onerror="window.hacked=1">', '</script><script>window.hacked=1</script>', '{{{authCookie}}} {{name}}', 'a/b\\c & d; e%27f', '山田 太郎 🦊', 'Žofie Ångström', '\u202Egnp.exe', 'x'.repeat(300)];
+// As given, and as shown where that differs: markup is refused as a name, and the part of the e-mail before @ stands in.
+const NAMES = [['Miles "Tails" O\'Prower'], ['<img src=x onerror="window.hacked=1">', 'name1'], ['</script><script>window.hacked=1</script>', 'name2'], ['{{{authCookie}}} {{name}}'], ['a/b\\c & d; e%27f'], ['\');window.hacked=1;//'], ['山田 太郎 🦊'], ['Žofie Ångström'], ['\u202Egnp.exe', 'gnp.exe'], ['x'.repeat(300)]];
 const SHOWN = ['o\'brien+tag@acme.example', 'Upper.Case@ACME.example', 'žofie@acme.example', '%41{}|~$&*=!?#^@acme.example', 'a'.repeat(64) + '@' + 'b'.repeat(180) + '.example'];
 const REFUSED = ['a/b@acme.example', '<b>@acme.example', '"quoted"@acme.example', 'sp ace@acme.example', '~s:abc@acme.example', 'back\\slash@acme.example', '\u212Aelvin@acme.example', 'É@acme.example', 'no-at.example', '@acme.example', 'x@', 'n'.repeat(300) + '@acme.example', 'a\u0000b@acme.example'];
 
@@ -20,18 +22,18 @@ describe('names', { timeout: 280000 }, () => {
 
     const add = async (email, name) => (await lab.postgres.query("INSERT INTO users (email, full_name, tenant_id, role) VALUES ($1, $2, $3, 'technician') RETURNING *", [email, name, tenant])).rows[0];
 
-    for (const [i, name] of NAMES.entries()) {
+    for (const [i, [name, shown = name]] of NAMES.entries()) {
         test('name ' + JSON.stringify(name).slice(0, 50), async () => {
             const row = await add('name' + i + '@acme.example', name);
             const profile = await newProfile(browser);
             try {
                 const page = await profile.newPage();
                 await page.goto(lab.mesh.url + '/?token=' + sign(claimsOf(row), lab.secrets.jwtSecret));
-                await page.waitForFunction((wanted) => document.body.innerText.includes(wanted), name.slice(0, 60), { timeout: 20000 }); // eslint-disable-line no-undef
+                await page.waitForFunction((wanted) => document.body.innerText.includes('Welcome ' + wanted), shown.slice(0, 60), { timeout: 20000 }); // eslint-disable-line no-undef
                 assert.equal(await page.evaluate(() => window.hacked), undefined); // eslint-disable-line no-undef
             } finally { await profile.close(); }
             const socket = openSocket(lab.mesh.url, '/control.ashx?token=' + sign(claimsOf(row), lab.secrets.jwtSecret));
-            assert.equal((await socket.next((m) => m.action === 'userinfo')).userinfo.name, name);
+            assert.equal((await socket.next((m) => m.action === 'userinfo')).userinfo.name, shown);
             socket.close();
         });
     }
@@ -41,8 +43,9 @@ describe('names', { timeout: 280000 }, () => {
             const row = await add(email, null);
             const socket = openSocket(lab.mesh.url, '/control.ashx?token=' + sign(claimsOf(row), lab.secrets.jwtSecret));
             const { userinfo } = await socket.next((m) => m.action === 'userinfo');
-            assert.equal(userinfo._id, 'user//' + email.replace(/[A-Z]/g, (c) => c.toLowerCase()));
-            assert.equal(userinfo.name, email.slice(0, email.lastIndexOf('@')), 'without a name: the part before @');
+            const folded = email.replace(/[A-Z]/g, (c) => c.toLowerCase());
+            assert.equal(userinfo._id, 'user//' + folded);
+            assert.equal(userinfo.name, folded.slice(0, folded.lastIndexOf('@')), 'without a name: the part before @');
             socket.close();
         });
     }
@@ -58,18 +61,19 @@ describe('names', { timeout: 280000 }, () => {
         });
     }
 
-    test('a tenant\'s name is a device group\'s name, whatever is in it', async () => {
-        await lab.postgres.query('UPDATE tenants SET name = $1 WHERE tenant_id = $2', ['<i>Ten"ant</i> ' + 'y'.repeat(200), tenant]);
-        const { until } = require('../lab/process');
-        await until(async () => {
+    test('a tenant\'s name is a device group\'s name; markup is refused and the tenant\'s id stands in', async () => {
+        const groups = async () => {
             await lab.mesh.get('/?token=' + await lab.token('tina@acme.example'));
-            const { passwordHeader } = require('../lab/sockets');
             const admin = openSocket(lab.mesh.url, '/control.ashx', { headers: passwordHeader('admin', lab.secrets.admin) });
             await admin.next((m) => m.action === 'userinfo');
             admin.send({ action: 'meshes' });
             const { meshes } = await admin.next((m) => m.action === 'meshes');
             admin.close();
-            return meshes.some((mesh) => mesh.name === ('<i>Ten"ant</i> ' + 'y'.repeat(200)).slice(0, 128));
-        }, 20000, 'the device group has the new name');
+            return meshes.map((mesh) => mesh.name);
+        };
+        for (const [name, shown] of [['Ten"ant\'s & ' + 'y'.repeat(200), ('Ten"ant\'s & ' + 'y'.repeat(200)).slice(0, 128)], ['<i>Tenant</i>', tenant]]) {
+            await lab.postgres.query('UPDATE tenants SET name = $1 WHERE tenant_id = $2', [name, tenant]);
+            await until(async () => (await groups()).includes(shown), 20000, 'the device group is called ' + shown);
+        }
     });
 });
