@@ -175,7 +175,19 @@ describe('folders', () => {
   test('a file', () => refuse(__filename, /is not a folder|does not exist/));
   test('an empty one', (t) => refuse(temporary(t), /not a MeshCentral folder: it has no package\.json/));
   test('no webserver.js', (t) => refuse(miniature(t, { 'webserver.js': null }), /it has no webserver\.js/));
-  test('another package', (t) => refuse(miniature(t, { 'package.json': '{"name":"express","version":"1.1.55"}' }), /names "express"/));
+  test('another package, or a fork under its own name', (t) => {
+    const dir = miniature(t, { 'package.json': '{"name":"express","version":"1.1.55"}' });
+    const before = snapshot(dir);
+    for (const command of ['apply', 'check']) {
+      const refused = runHere(command, dir);
+      assert.equal(refused.code, 1);
+      assert.match(refused.err + refused.out, /names "express", not "meshcentral".*--allow-version/);
+    }
+    assert.deepEqual(snapshot(dir), before);
+    assert.equal(runHere('apply', dir, '--allow-version').code, 0);
+    assert.equal(runHere('revert', dir).code, 0);
+    assert.deepEqual(snapshot(dir), before);
+  });
   test('no version', (t) => refuse(miniature(t, { 'package.json': '{"name":"meshcentral"}' }), /no version/));
   test('a package.json that is not JSON', (t) => refuse(miniature(t, { 'package.json': '{' }), /is not JSON/));
   test('not UTF-8', (t) => {
@@ -301,6 +313,51 @@ describe('--shim', () => {
     write(dir, 'package.json', `${JSON.stringify(json, null, 2)}\n`);
     assert.match(runHere('revert', dir).out, /package\.json was rewritten by something else/);
     assert.deepEqual(JSON.parse(read(dir, 'package.json')).dependencies, { ws: '1.0.0', added: '1.0.0' });
+  });
+});
+
+test('a file with both kinds of line endings gets the one of the neighbouring line', (t) => {
+  const mixed = MINIATURE['webserver.js'].replace(/(direct\) \{|func\) \{)\n/g, '$1\r\n');
+  const dir = miniature(t, { 'webserver.js': mixed });
+  assert.equal(runHere('apply', dir).code, 0);
+  const lines = read(dir, 'webserver.js').split(/(?<=\n)/).filter((line) => line.includes('meshsso:'));
+  assert.deepEqual(lines.map((line) => [/meshsso:(\w+)/.exec(line)[1], line.endsWith('\r\n')]), [['root', true], ['meshaction', false], ['http', false], ['websocket', true]]);
+  assert.equal(runHere('revert', dir).code, 0);
+  assert.equal(read(dir, 'webserver.js'), mixed);
+});
+
+describe('a run that is killed half way', () => {
+  const killer = `const fs = require('fs'); let left = Number(process.env.KILL_AT);
+    const real = fs.renameSync; fs.renameSync = (...given) => { if (--left === 0) process.kill(process.pid, 'SIGKILL'); return real(...given); };`;
+  for (const command of ['apply', 'revert']) {
+    for (const [after, at] of [['nothing', 1], ['one file', 2], ['two', 3], ['three', 4]]) {
+      test(`${command}, after ${after}`, (t) => {
+        const dir = miniature(t);
+        const original = snapshot(dir);
+        const preload = path.join(temporary(t), 'killer.js');
+        fs.writeFileSync(preload, killer);
+        if (command === 'revert') runHere('apply', dir);
+        run(command, dir, { node: ['--require', preload], env: { ...process.env, KILL_AT: String(at) } });
+        if (read(dir, 'webserver.js').includes('meshsso:') && command === 'apply') assert.match(read(dir, 'meshcentral.js'), /meshsso:init/, 'never hooks without the one that loads the shim');
+        // Whatever is there, one revert (twice does no harm) leads back, and apply leads on.
+        for (const again of ['revert', 'revert']) assert.equal(runHere(again, dir).code, 0);
+        assert.deepEqual(snapshot(dir), original);
+        assert.equal(runHere('apply', dir).code, 0);
+        assert.ok(verifyHooks(dir).ok);
+      });
+    }
+  }
+  test('apply killed before the sources, then applied again, still reverts package.json', (t) => {
+    const dir = miniature(t);
+    const original = snapshot(dir);
+    const preload = path.join(temporary(t), 'killer.js');
+    fs.writeFileSync(preload, killer);
+    run('apply', dir, { node: ['--require', preload], env: { ...process.env, KILL_AT: '3' } });
+    assert.match(read(dir, 'package.json'), /meshsso-shim/);
+    assert.equal(runHere('check', dir).code, 0);
+    assert.equal(runHere('apply', dir).code, 0);
+    assert.match(runHere('revert', dir).out, /byte for byte/);
+    assert.deepEqual(snapshot(dir), original);
   });
 });
 

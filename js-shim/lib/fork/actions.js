@@ -6,7 +6,7 @@ const fs = require('fs');
 const path = require('path');
 const { HOOKS, FILES, TESTED, PACKAGE } = require('./hooks.js');
 const { examine, unweave } = require('./weave.js');
-const { replaceAll, sha256 } = require('./files.js');
+const { replaceAll, sweep, sha256 } = require('./files.js');
 const { openTree, Refusal, STATE_FILE } = require('./tree.js');
 const manifests = require('./manifest.js');
 const own = require('../../package.json');
@@ -39,6 +39,9 @@ function obstacles({ tree, seen, state, hooks, tested }, { allowVersion }) {
   }
   if (state === 'applied') return [];
   const found = [];
+  if (tree.name !== 'meshcentral' && !allowVersion) {
+    found.push(`package.json names ${JSON.stringify(tree.name)}, not "meshcentral"; if this is a fork of MeshCentral under its own name, --allow-version takes it`);
+  }
   if (!tested && !allowVersion) {
     found.push(`MeshCentral ${tree.version} was not tested (tested: ${TESTED.join(', ')}); with --allow-version it is done if all five places have the known shape`);
   }
@@ -49,6 +52,9 @@ function obstacles({ tree, seen, state, hooks, tested }, { allowVersion }) {
   }
   return found;
 }
+
+/** Every file that apply or revert may write. */
+const targetsOf = (tree) => [...tree.files.values(), tree.manifest, ...(tree.host ? [tree.host] : []), tree.state].map((file) => file.path);
 
 // ---- apply -----------------------------------------------------------------------------------------------------------
 
@@ -77,11 +83,13 @@ function apply(dir, options = {}) {
     installDir: tree.installDir,
     next: `cd ${quoted(tree.installDir)} && npm install --no-audit --no-fund`,
   };
+  if (!options.dryRun) sweep(targetsOf(tree));
   if (!report.changed || options.dryRun) return report;
 
   const files = { ...(already && record ? record.files : {}) };
   for (const { file, text } of sources) files[file.name] = { original: sha256(file.bytes), applied: sha256(text) };
-  const kept = already && record ? record.packages : [];
+  // What an earlier apply (finished or not) did to a package.json stays on record for as long as it is there.
+  const kept = record ? record.packages.filter((old) => packages.some((each) => path.relative(tree.dir, each.file.path) === old.path && manifests.getDependency(each.file.text, PACKAGE) !== undefined)) : [];
   const changed = packages.filter((each) => each.edit !== null);
   const state = {
     format: FORMAT,
@@ -297,6 +305,7 @@ function revert(dir, options = {}) {
     installDir: tree.installDir,
     next: changes.some(({ file }) => file.name === 'package.json') ? `cd ${quoted(tree.installDir)} && npm install --no-audit --no-fund` : null,
   };
+  if (!options.dryRun) sweep(targetsOf(tree));
   if (!report.changed || options.dryRun) return report;
   // The other way round than apply: webserver.js first, the call of start() after it, the record at the very end.
   replaceAll([

@@ -35,6 +35,17 @@ function replaceAll(changes) {
   }
 }
 
+/** Removes what a run that was killed left beside these files. */
+function sweep(targets) {
+  for (const target of targets) {
+    const dir = path.dirname(target);
+    const prefix = `.${path.basename(target)}.meshsso-`;
+    for (const name of fs.readdirSync(dir)) {
+      if (name.startsWith(prefix) && /^[0-9a-f]{12}$/.test(name.slice(prefix.length))) fs.rmSync(path.join(dir, name), { force: true });
+    }
+  }
+}
+
 function putBack(done) {
   let all = true;
   for (const change of done.reverse()) {
@@ -97,4 +108,4 @@ function syncFolder(dir) {
   }
 }
 
-module.exports = { replaceAll, sha256 };
+module.exports = { replaceAll, sweep, sha256 };

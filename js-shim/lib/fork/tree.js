@@ -10,7 +10,7 @@ class Refusal extends Error {}
 
 const STATE_FILE = '.meshsso-fork.json';
 
-/** openTree(dir) → { dir, version, files: Map(name → File), manifest: File, host: File|null, state: File }.
+/** openTree(dir) → { dir, name, version, files: Map(name → File), manifest: File, host: File|null, state: File }.
  *  File: { name, path, bytes: Buffer|null, text }. `host` is the package.json of the folder that MeshCentral's own
  *  start-up `npm install` runs in, when that is another one. */
 function openTree(given, { writable = false } = {}) {
@@ -24,15 +24,14 @@ function openTree(given, { writable = false } = {}) {
   }
   const files = new Map();
   for (const name of FILES) files.set(name, readInside(dir, name, `${given} is not a MeshCentral folder: it has no ${name}`));
-  if (json === null || json.name !== 'meshcentral') throw new Refusal(`${given} is not a MeshCentral folder: its package.json names ${JSON.stringify(json && json.name)}, not "meshcentral"`);
-  if (typeof json.version !== 'string') throw new Refusal(`${manifest.path} has no version`);
+  if (json === null || typeof json.name !== 'string' || typeof json.version !== 'string') throw new Refusal(`${manifest.path} has no name or no version`);
 
   const above = path.dirname(dir);
   const hosted = path.basename(dir) === 'meshcentral' && path.basename(above) === 'node_modules';
   const hostDir = hosted ? path.dirname(above) : null;
   const host = hosted && fs.existsSync(path.join(hostDir, 'package.json')) ? readInside(hostDir, 'package.json') : null;
   const state = readInside(dir, STATE_FILE, null);
-  const tree = { dir, version: json.version, files, manifest, host, hostDir, state, installDir: hostDir || dir };
+  const tree = { dir, name: json.name, version: json.version, files, manifest, host, hostDir, state, installDir: hostDir || dir };
   if (writable) assertWritable(tree);
   return tree;
 }
