@@ -69,6 +69,19 @@ describe('words and exit codes', () => {
   });
 });
 
+test('status looks for settings.jwtAuth where MeshCentral keeps its config.json, in any case of letters', (t) => {
+  const dir = miniature(t);
+  const said = () => runHere('status', dir, '--json').json.jwtAuth;
+  assert.deepEqual(said(), { config: null, set: null });
+  const data = path.join(path.dirname(dir), 'meshcentral-data');
+  fs.mkdirSync(data);
+  for (const [text, set] of [['{"settings":{"JWTauth":{}}}', true], ['{"Settings":{"jwtAuth":true}}', true], ['{"settings":{"_jwtAuth":true}}', false], ['{"settings":{"jwtAuth":false}}', false], ['{}', false], ['{', null]]) {
+    write(data, 'config.json', text);
+    assert.deepEqual(said(), { config: path.join(data, 'config.json'), set }, text);
+  }
+  assert.match(runHere('status', dir).out, /config\.json could not be read/);
+});
+
 describe('the lines do what they say', () => {
   /** Loads the patched miniature with a shim that records. */
   function load(t, { taken }) {
