@@ -169,14 +169,19 @@ func start(t testing.TB, db *testpg.Database, changes map[string]string) *instan
 	go func() { code <- run(ctx, []string{"serve"}, testEnv(vars, i.log)) }()
 	i.stop = sync.OnceValue(func() int { cancel(); return <-code })
 	t.Cleanup(func() { i.stop() })
-	conn, err := grpc.NewClient("unix://"+i.socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	i.connect(t)
+	i.awaitHealth(t, healthpb.HealthCheckResponse_SERVING)
+	return i
+}
+
+func (i *instance) connect(t testing.TB) {
+	t.Helper()
+	conn, err := grpc.NewClient(i.vars["MESHSSO_LISTEN"], grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	i.conn, i.client = conn, pb.NewAuthServiceClient(conn)
-	i.awaitHealth(t, healthpb.HealthCheckResponse_SERVING)
-	return i
 }
 
 // awaitHealth follows health's own stream until it says want.
