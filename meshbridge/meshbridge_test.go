@@ -149,7 +149,7 @@ func TestParseNodeID(t *testing.T) {
 func TestDisplayName(t *testing.T) {
 	for in, want := range map[string]string{
 		"Tess Tech": "Tess Tech", "": "tess", "   ": "tess", "\x00\n\t": "tess", "a\nb\x00c\u0085d": "a b c d", " x ": "x",
-		`<img src=x onerror="alert(1)">`: `<img src=x onerror="alert(1)">`, "a\u202eb": "ab", "a\u2028b": "a b", "Ünï 😀": "Ünï 😀", "a\xffb": "a\ufffdb",
+		`<img src=x onerror="alert(1)">`: "tess", "a > b": "tess", `Tess "T" O'Tech & Co`: `Tess "T" O'Tech & Co`, "a\u202eb": "ab", "a\u2028b": "a b", "Ünï 😀": "Ünï 😀", "a\xffb": "a\ufffdb",
 		strings.Repeat("é", 300): strings.Repeat("é", 300), strings.Repeat("é", 512): strings.Repeat("é", 512), strings.Repeat("é", 513): strings.Repeat("é", 512),
 	} {
 		if got := meshbridge.DisplayName(in, "tess@acme.example"); got != want {
@@ -170,7 +170,7 @@ func TestMapUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &pb.User{
-		Id: "user//tess@acme.example", Name: `Tess "<b>" Tech`, RealName: `Tess "<b>" Tech`, Email: "tess@acme.example",
+		Id: "user//tess@acme.example", Name: "tess", RealName: "tess", Email: "tess@acme.example",
 		Siteadmin: 64 | 1024 | 4096, TenantId: directorytest.TenantA, Role: "technician", UserId: 1,
 	}
 	if !proto.Equal(got.GetUser(), want) {
