@@ -25,7 +25,7 @@ async function useTerminal(page, line, expected) {
     await page.click('#connectbutton2');
     await page.waitForFunction(() => document.getElementById('termstatus').textContent.startsWith('Connected'), null, PATIENCE);
     const screen = () => page.evaluate(() => {
-        const buffer = (typeof xterm === 'object' && xterm) ? xterm._core.buffer : null; // eslint-disable-line no-undef
+        const buffer = (typeof xterm === 'object' && xterm) ? xterm._core.buffer : null;
         if (!buffer) { return []; }
         return Array.from({ length: buffer.lines.length }, (_, i) => buffer.lines.get(i).translateToString(true));
     });

@@ -29,8 +29,8 @@ describe('names', { timeout: 280000 }, () => {
             try {
                 const page = await profile.newPage();
                 await page.goto(lab.mesh.url + '/?token=' + sign(claimsOf(row), lab.secrets.jwtSecret));
-                await page.waitForFunction((wanted) => document.body.innerText.includes('Welcome ' + wanted), shown.slice(0, 60), { timeout: 20000 }); // eslint-disable-line no-undef
-                assert.equal(await page.evaluate(() => window.hacked), undefined); // eslint-disable-line no-undef
+                await page.waitForFunction((wanted) => document.body.innerText.includes('Welcome ' + wanted), shown.slice(0, 60), { timeout: 20000 });
+                assert.equal(await page.evaluate(() => window.hacked), undefined);
             } finally { await profile.close(); }
             const socket = openSocket(lab.mesh.url, '/control.ashx?token=' + sign(claimsOf(row), lab.secrets.jwtSecret));
             assert.equal((await socket.next((m) => m.action === 'userinfo')).userinfo.name, shown);

@@ -184,8 +184,8 @@ describe('refusals', { timeout: 280000 }, () => {
         const named = openSocket(lab.mesh.url, '/meshrelay.ashx?browser=1&p=1&nodeid=' + foreign + '&id=named&token=' + token);
         await named.closed;
         assert.ok(!named.messages.includes('c'));
-        const page = await lab.mesh.get('/?token=' + token + '&viewmode=12&gotonode=' + foreign.split('/')[2], HTML);
-        assert.ok(page.status === 200 && !page.body.includes('borealis-dock'));
+        const answer = await lab.mesh.get('/?token=' + token + '&viewmode=12&gotonode=' + foreign.split('/')[2], HTML);
+        assert.ok(answer.status === 200 && !answer.body.includes('borealis-dock'));
         control.close();
     });
 

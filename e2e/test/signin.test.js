@@ -57,7 +57,7 @@ for (const database of ['nedb', 'postgres']) {
                     assert.equal(look.ours, null);
                     assert.ok(!look.href.includes('token='), 'the token is in the address bar');
                     // The condition that the frame stands for: a cookie of another site, even one made for that, is blocked.
-                    const cookies = await terminal.view.evaluate(() => { document.cookie = 'probe=1; SameSite=None; Secure'; return document.cookie; }); // eslint-disable-line no-undef
+                    const cookies = await terminal.view.evaluate(() => { document.cookie = 'probe=1; SameSite=None; Secure'; return document.cookie; });
                     assert.equal(cookies.includes('probe=1'), where === 'top');
                     const files = await open(profile, where, deviceUrl(lab.mesh, token, device.nodeId, 13));
                     assert.ok((await useFiles(files.view)).includes('etc') || (await useFiles(files.view)).length > 3);
@@ -86,7 +86,7 @@ for (const database of ['nedb', 'postgres']) {
                 await view.evaluate(() => location.reload());
                 await view.waitForSelector('[data-meshsso=REOPEN]');
                 assert.deepEqual((await looks(view)).loginForm, false);
-                await page.waitForFunction(() => window.told.length > 0); // eslint-disable-line no-undef
+                await page.waitForFunction(() => window.told.length > 0);
                 assert.deepEqual(await page.evaluate(() => window.told), [[lab.mesh.url, { type: 'meshsso:expired' }]]);
             } finally { await profile.close(); }
         });

@@ -29,9 +29,8 @@ function createShim(parent, config) {
         const nodes = createNodeLinks(webserver, store, log.fault);
         const groups = createGroups(webserver, store, nodes, client.groupLinks);
         const meshes = createMeshes(webserver, store);
-        const people = createPeople(webserver, { groups, meshes, nodes, now: Date.now });
+        state = { people: createPeople(webserver, { groups, meshes, nodes, now: Date.now }), meshes };
         nodes.start();
-        state = { people, meshes };
     }
 
     function people() {

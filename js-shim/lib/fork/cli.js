@@ -53,122 +53,122 @@ exit codes: 0 done, or nothing to do, or check is content · 1 refused or failed
 `;
 
 const COMMANDS = {
-  apply: ['shim', 'install', 'allow-version', 'dry-run', 'json'],
-  check: ['applied', 'allow-version', 'json'],
-  revert: ['dry-run', 'json'],
-  status: ['json'],
+    apply: ['shim', 'install', 'allow-version', 'dry-run', 'json'],
+    check: ['applied', 'allow-version', 'json'],
+    revert: ['dry-run', 'json'],
+    status: ['json'],
 };
 
 /** main(argv, streams) → exit code. */
 function main(argv, { out = (text) => process.stdout.write(text), err = (text) => process.stderr.write(text) } = {}) {
-  let words;
-  try {
-    words = parse(argv);
-  } catch (error) {
-    err(`meshsso-fork: ${error.message}\nTry: meshsso-fork --help\n`);
-    return 2;
-  }
-  if (words.help) return out(HELP), 0;
-  if (words.version) return out(`${own.version}\n`), 0;
-  const { command, dir, options } = words;
-  try {
-    const report = actions[command](dir, options);
-    const installed = command === 'apply' && options.install && !options.dryRun ? install(report, options, err) : true;
-    if (command === 'apply') report.installed = Boolean(options.install && !options.dryRun && installed);
-    out(options.json ? `${JSON.stringify(report, null, 2)}\n` : `${SAY[command](report)}\n`);
-    return installed && report.ok !== false ? 0 : 1;
-  } catch (error) {
-    if (!(error instanceof actions.Refusal)) {
-      const aftermath = error.restored === false ? 'SOME FILES COULD NOT BE PUT BACK; run revert, or reinstall MeshCentral' : 'nothing was changed';
-      error.message = `${error.message}\n${aftermath}`;
-      if (process.env.MESHSSO_FORK_TRACE) err(`${error.stack}\n`);
+    let words;
+    try {
+        words = parse(argv);
+    } catch (error) {
+        err(`meshsso-fork: ${error.message}\nTry: meshsso-fork --help\n`);
+        return 2;
     }
-    if (command === 'apply' && error instanceof actions.Refusal) error.message += '\nnothing was changed';
-    if (options.json) out(`${JSON.stringify({ command, dir, ok: false, problems: error.message.split('\n'), hooks: error.hooks }, null, 2)}\n`);
-    else err(`meshsso-fork ${command}: ${error.message.split('\n').join('\n  ')}\n`);
-    return 1;
-  }
+    if (words.help) return out(HELP), 0;
+    if (words.version) return out(`${own.version}\n`), 0;
+    const { command, dir, options } = words;
+    try {
+        const report = actions[command](dir, options);
+        const installed = command === 'apply' && options.install && !options.dryRun ? runInstalls(report, options, err) : true;
+        if (command === 'apply') report.installed = Boolean(options.install && !options.dryRun && installed);
+        out(options.json ? `${JSON.stringify(report, null, 2)}\n` : `${SAY[command](report)}\n`);
+        return installed && report.ok !== false ? 0 : 1;
+    } catch (error) {
+        if (!(error instanceof actions.Refusal)) {
+            const aftermath = error.restored === false ? 'SOME FILES COULD NOT BE PUT BACK; run revert, or reinstall MeshCentral' : 'nothing was changed';
+            error.message = `${error.message}\n${aftermath}`;
+            if (process.env.MESHSSO_FORK_TRACE) err(`${error.stack}\n`);
+        }
+        if (command === 'apply' && error instanceof actions.Refusal) error.message += '\nnothing was changed';
+        if (options.json) out(`${JSON.stringify({ command, dir, ok: false, problems: error.message.split('\n'), hooks: error.hooks }, null, 2)}\n`);
+        else err(`meshsso-fork ${command}: ${error.message.split('\n').join('\n  ')}\n`);
+        return 1;
+    }
 }
 
 function parse(argv) {
-  const { values, positionals } = parseArgs({
-    args: argv,
-    allowPositionals: true,
-    options: {
-      shim: { type: 'string' },
-      install: { type: 'boolean' },
-      applied: { type: 'boolean' },
-      'allow-version': { type: 'boolean' },
-      'dry-run': { type: 'boolean' },
-      json: { type: 'boolean' },
-      help: { type: 'boolean', short: 'h' },
-      version: { type: 'boolean' },
-    },
-  });
-  if (values.help || positionals[0] === 'help') return { help: true };
-  if (values.version) return { version: true };
-  const [command, dir, ...more] = positionals;
-  if (command === undefined) throw new Error('say what to do: apply, check, revert or status');
-  if (!Object.hasOwn(COMMANDS, command)) throw new Error(`there is no command ${JSON.stringify(command)}: it is apply, check, revert or status`);
-  if (dir === undefined || dir === '') throw new Error(`${command} needs MeshCentral's folder`);
-  if (more.length > 0) throw new Error(`one folder at a time, not also ${more.map((word) => JSON.stringify(word)).join(' ')}`);
-  for (const name of Object.keys(values)) if (!COMMANDS[command].includes(name)) throw new Error(`${command} has no option --${name}`);
-  const { shim, install, applied, json } = values;
-  return { command, dir, options: { shim, install, applied, json, allowVersion: values['allow-version'], dryRun: values['dry-run'] } };
+    const { values, positionals } = parseArgs({
+        args: argv,
+        allowPositionals: true,
+        options: {
+            shim: { type: 'string' },
+            install: { type: 'boolean' },
+            applied: { type: 'boolean' },
+            'allow-version': { type: 'boolean' },
+            'dry-run': { type: 'boolean' },
+            json: { type: 'boolean' },
+            help: { type: 'boolean', short: 'h' },
+            version: { type: 'boolean' },
+        },
+    });
+    if (values.help || positionals[0] === 'help') return { help: true };
+    if (values.version) return { version: true };
+    const [command, dir, ...more] = positionals;
+    if (command === undefined) throw new Error('say what to do: apply, check, revert or status');
+    if (!Object.hasOwn(COMMANDS, command)) throw new Error(`there is no command ${JSON.stringify(command)}: it is apply, check, revert or status`);
+    if (dir === undefined || dir === '') throw new Error(`${command} needs MeshCentral's folder`);
+    if (more.length > 0) throw new Error(`one folder at a time, not also ${more.map((word) => JSON.stringify(word)).join(' ')}`);
+    for (const name of Object.keys(values)) if (!COMMANDS[command].includes(name)) throw new Error(`${command} has no option --${name}`);
+    const { shim, install, applied, json } = values;
+    return { command, dir, options: { shim, install, applied, json, allowVersion: values['allow-version'], dryRun: values['dry-run'] } };
 }
 
 /** npm install, first in the shim's folder if it is a linked one without packages of its own, then where MeshCentral
  *  lives. npm's words go to standard error, so that --json stays JSON. */
-function install(report, options, err) {
-  for (const [dir, args] of actions.installs(report)) {
-    err(`npm ${args.join(' ')}   (in ${dir})\n`);
-    const { status, error } = spawnSync(process.platform === 'win32' ? 'npm.cmd' : 'npm', args, {
-      cwd: dir, stdio: ['ignore', 2, 2], shell: process.platform === 'win32',
-    });
-    if (error || status !== 0) {
-      err(`meshsso-fork apply: npm failed in ${dir} (${error ? error.message : `exit code ${status}`}); the hooks are in place, the package is not. Mend that and run: ${report.next}\n`);
-      return false;
+function runInstalls(report, options, err) {
+    for (const [dir, args] of actions.installs(report)) {
+        err(`npm ${args.join(' ')}   (in ${dir})\n`);
+        const { status, error } = spawnSync(process.platform === 'win32' ? 'npm.cmd' : 'npm', args, {
+            cwd: dir, stdio: ['ignore', 2, 2], shell: process.platform === 'win32',
+        });
+        if (error || status !== 0) {
+            err(`meshsso-fork apply: npm failed in ${dir} (${error ? error.message : `exit code ${status}`}); the hooks are in place, the package is not. Mend that and run: ${report.next}\n`);
+            return false;
+        }
     }
-  }
-  return true;
+    return true;
 }
 
 const hookLine = (hook) => `  ${hook.name.padEnd(11)}${hook.state}${hook.number ? `, ${hook.file}:${hook.number}` : `, ${hook.file}`}${hook.detail && hook.state !== 'in place' ? ` (${hook.detail})` : ''}`;
 const untested = (report) => (report.tested ? '' : ' (not a tested version)');
 
 const SAY = {
-  apply(report) {
-    const did = report.dryRun ? 'would put' : 'put';
-    const what = report.changed ? (report.already ? 'the hooks were in place already' : `${did} the hooks in place`) : 'everything was in place already, nothing changed';
-    const head = `MeshCentral ${report.version}${untested(report)} in ${report.dir}: ${what}`;
-    const listed = report.packages.map((each) => `  ${PACKAGE} ${report.shim} ${each.changed ? `${report.dryRun ? 'would be ' : ''}added to` : 'is in'} ${each.path}`);
-    return [head, ...report.hooks.map(hookLine), ...listed, report.installed ? 'next: set settings.jwtAuth in config.json and start MeshCentral' : `next: ${report.next}`].join('\n');
-  },
-  check(report) {
-    const head = `MeshCentral ${report.version}${untested(report)} in ${report.dir}: `;
-    if (!report.ok) return [`${head}no`, ...report.problems.map((problem) => `  ${problem}`)].join('\n');
-    return [head + (report.wouldApply ? 'no hook is in place; apply would succeed' : 'all hooks are in place'), ...report.hooks.map(hookLine), ...report.notes.map((note) => `  note: ${note}`)].join('\n');
-  },
-  revert(report) {
-    if (!report.changed) return [`MeshCentral ${report.version} in ${report.dir}: nothing of ours is there, nothing changed`, ...report.notes.map((note) => `  note: ${note}`)].join('\n');
-    return [
+    apply(report) {
+        const did = report.dryRun ? 'would put' : 'put';
+        const what = report.changed ? (report.already ? 'the hooks were in place already' : `${did} the hooks in place`) : 'everything was in place already, nothing changed';
+        const head = `MeshCentral ${report.version}${untested(report)} in ${report.dir}: ${what}`;
+        const listed = report.packages.map((each) => `  ${PACKAGE} ${report.shim} ${each.changed ? `${report.dryRun ? 'would be ' : ''}added to` : 'is in'} ${each.path}`);
+        return [head, ...report.hooks.map(hookLine), ...listed, report.installed ? 'next: set settings.jwtAuth in config.json and start MeshCentral' : `next: ${report.next}`].join('\n');
+    },
+    check(report) {
+        const head = `MeshCentral ${report.version}${untested(report)} in ${report.dir}: `;
+        if (!report.ok) return [`${head}no`, ...report.problems.map((problem) => `  ${problem}`)].join('\n');
+        return [head + (report.wouldApply ? 'no hook is in place; apply would succeed' : 'all hooks are in place'), ...report.hooks.map(hookLine), ...report.notes.map((note) => `  note: ${note}`)].join('\n');
+    },
+    revert(report) {
+        if (!report.changed) return [`MeshCentral ${report.version} in ${report.dir}: nothing of ours is there, nothing changed`, ...report.notes.map((note) => `  note: ${note}`)].join('\n');
+        return [
       `MeshCentral ${report.version} in ${report.dir}: ${report.dryRun ? 'would take' : 'took'} ${report.removed.length} lines out${report.exact ? '; every file is byte for byte as before apply' : ''}`,
       ...report.files.map((file) => `  ${file}`),
       ...report.notes.map((note) => `  note: ${note}`),
       ...(report.next ? [`next: ${report.next}`] : []),
-    ].join('\n');
-  },
-  status(report) {
-    const { dependency, jwtAuth } = report;
-    return [
+        ].join('\n');
+    },
+    status(report) {
+        const { dependency, jwtAuth } = report;
+        return [
       `MeshCentral ${report.version}${untested(report)} in ${report.dir}: hooks ${{ absent: 'are not in place', applied: 'are in place', altered: 'are half in place or edited: revert, then apply' }[report.state]}`,
       ...report.hooks.map(hookLine),
       ...dependency.packages.map((each) => `  ${each.path}: ${each.spec === null ? `does not list ${PACKAGE}` : `${PACKAGE} ${each.spec}`}`),
       `  ${PACKAGE} ${dependency.resolved ? `${dependency.resolved.version} is found in ${dependency.resolved.path}` : 'is not installed'}`,
       `  ${report.record ? `applied by ${report.record.tool} on MeshCentral ${report.record.meshcentral} (${report.record.file})` : 'no record of an apply'}`,
       `  settings.jwtAuth: ${jwtAuth.set === null ? (jwtAuth.config ? `${jwtAuth.config} could not be read` : 'no config.json in the usual place; it must be set there') : `${jwtAuth.set ? 'set' : 'NOT set'} in ${jwtAuth.config}`}`,
-    ].join('\n');
-  },
+        ].join('\n');
+    },
 };
 
 module.exports = { main, HELP };

@@ -14,49 +14,49 @@ const PACKAGE = 'meshsso-shim';
 const MARK = '// meshsso:';
 
 const HOOKS = [
-  {
-    name: 'init',
-    file: 'meshcentral.js',
-    calls: `require('${PACKAGE}').start(`,
-    place: "before the statement that assigns X.webserver = require('./webserver.js').CreateWebServer(X, …)",
-    find: (source) => source.webserverCreation(),
-    line: ({ obj }) => `if (${obj}.args.jwtauth) { ${obj}.jwtAuth = require('${PACKAGE}').start(${obj}); }`,
-  },
-  {
-    name: 'root',
-    file: 'webserver.js',
-    calls: '.jwtAuth.root(',
-    place: 'first statement of function handleRootRequest(req, res, direct)',
-    find: (source) => source.startOfFunction('handleRootRequest', ['req', 'res', 'direct']),
-    line: ({ parent, obj, req, res, direct }) =>
+    {
+        name: 'init',
+        file: 'meshcentral.js',
+        calls: `require('${PACKAGE}').start(`,
+        place: "before the statement that assigns X.webserver = require('./webserver.js').CreateWebServer(X, …)",
+        find: (source) => source.webserverCreation(),
+        line: ({ obj }) => `if (${obj}.args.jwtauth) { ${obj}.jwtAuth = require('${PACKAGE}').start(${obj}); }`,
+    },
+    {
+        name: 'root',
+        file: 'webserver.js',
+        calls: '.jwtAuth.root(',
+        place: 'first statement of function handleRootRequest(req, res, direct)',
+        find: (source) => source.startOfFunction('handleRootRequest', ['req', 'res', 'direct']),
+        line: ({ parent, obj, req, res, direct }) =>
       `if (${parent}.jwtAuth && ${parent}.jwtAuth.root(${obj}, ${req}, ${res}, () => handleRootRequest(${req}, ${res}, ${direct}))) { return; }`,
-  },
-  {
-    name: 'meshaction',
-    file: 'webserver.js',
-    calls: '.jwtAuth.meshaction(',
-    place: 'first statement of the block of if (req.query.meshaction != null) in obj.handleMeshAgentRequest',
-    find: (source) => source.startOfQueryBranch('handleMeshAgentRequest', ['req', 'res'], 'meshaction'),
-    line: ({ parent, obj, req, res }) =>
+    },
+    {
+        name: 'meshaction',
+        file: 'webserver.js',
+        calls: '.jwtAuth.meshaction(',
+        place: 'first statement of the block of if (req.query.meshaction != null) in obj.handleMeshAgentRequest',
+        find: (source) => source.startOfQueryBranch('handleMeshAgentRequest', ['req', 'res'], 'meshaction'),
+        line: ({ parent, obj, req, res }) =>
       `if (${parent}.jwtAuth && ${parent}.jwtAuth.meshaction(${obj}, ${req}, ${res}, () => ${obj}.handleMeshAgentRequest(${req}, ${res}))) { return; }`,
-  },
-  {
-    name: 'http',
-    file: 'webserver.js',
-    calls: '.jwtAuth.http(',
-    place: 'first statement of function setupHTTPHandlers; without that function (0.7.x), before the first route of the start-up block',
-    find: (source) => (source.hasFunction('setupHTTPHandlers') ? source.startOfFunction('setupHTTPHandlers', []) : source.beforeFirstRoute('handleRootRequest')),
-    line: ({ parent, obj }) => `if (${parent}.jwtAuth) { ${parent}.jwtAuth.http(${obj}); }`,
-  },
-  {
-    name: 'websocket',
-    file: 'webserver.js',
-    calls: '.jwtAuth.websocket(',
-    place: 'first statement of function PerformWSSessionAuth(ws, req, noAuthOk, func)',
-    find: (source) => source.startOfFunction('PerformWSSessionAuth', ['ws', 'req', 'noAuthOk', 'func']),
-    line: ({ parent, obj, ws, req, noAuthOk, func }) =>
+    },
+    {
+        name: 'http',
+        file: 'webserver.js',
+        calls: '.jwtAuth.http(',
+        place: 'first statement of function setupHTTPHandlers; without that function (0.7.x), before the first route of the start-up block',
+        find: (source) => (source.hasFunction('setupHTTPHandlers') ? source.startOfFunction('setupHTTPHandlers', []) : source.beforeFirstRoute('handleRootRequest')),
+        line: ({ parent, obj }) => `if (${parent}.jwtAuth) { ${parent}.jwtAuth.http(${obj}); }`,
+    },
+    {
+        name: 'websocket',
+        file: 'webserver.js',
+        calls: '.jwtAuth.websocket(',
+        place: 'first statement of function PerformWSSessionAuth(ws, req, noAuthOk, func)',
+        find: (source) => source.startOfFunction('PerformWSSessionAuth', ['ws', 'req', 'noAuthOk', 'func']),
+        line: ({ parent, obj, ws, req, noAuthOk, func }) =>
       `if (${parent}.jwtAuth && ${parent}.jwtAuth.websocket(${obj}, ${ws}, ${req}, ${noAuthOk}, () => PerformWSSessionAuth(${ws}, ${req}, ${noAuthOk}, ${func}))) { return; }`,
-  },
+    },
 ];
 
 /** The files that hold hooks, in the order in which they are written: init first, so that a tree that was left half
