@@ -2,6 +2,9 @@ module github.com/everydaytech/meshsso
 
 go 1.26.8
 
+// npm packages carry Go files too.
+ignore node_modules
+
 require (
 	github.com/alecthomas/kong v1.17.0
 	github.com/go-json-experiment/json v0.0.0-20260820222146-c27c302e5fc3

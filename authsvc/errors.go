@@ -11,6 +11,8 @@ type Reason string
 
 // The reasons that this service gives. Those that only a client can find (TOKEN_AMBIGUOUS, ACCOUNT_CONFLICT,
 // SERVICE_UNAVAILABLE) are in the proto alone.
+//
+//nolint:gosec // names of reasons, not credentials
 const (
 	TokenMissing     Reason = "TOKEN_MISSING"
 	TokenMalformed   Reason = "TOKEN_MALFORMED"

@@ -71,10 +71,10 @@ func hookLabel(h pb.Hook) string {
 
 // resultLabel tells a verdict about the caller from trouble of our own.
 func resultLabel(err error) string {
-	switch reason := authsvc.ReasonOf(err); {
-	case reason == "":
+	switch authsvc.ReasonOf(err) {
+	case "":
 		return "canceled"
-	case reason == authsvc.StoreUnavailable, reason == authsvc.Internal:
+	case authsvc.StoreUnavailable, authsvc.Internal:
 		return "error"
 	}
 	return "denied"

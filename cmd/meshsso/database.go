@@ -104,24 +104,30 @@ func databaseFromURL(raw string) (database, error) {
 		errs = append(errs, d.setPort("the port in DATABASE_URL", u.Port()))
 	}
 	for key, values := range u.Query() {
-		switch v := values[len(values)-1]; key {
-		case "sslmode":
-			d.sslmode = v
-		case "sslrootcert":
-			d.sslrootcert = v
-		case "host":
-			d.host = v
-		case "port":
-			errs = append(errs, d.setPort("port in DATABASE_URL", v))
-		case "application_name", "connect_timeout":
-		default:
-			errs = append(errs, fmt.Errorf("DATABASE_URL has the parameter %q, which is not supported", key))
-		}
+		errs = append(errs, d.setParameter(key, values[len(values)-1]))
 	}
 	if d.host == "" || d.user == "" || d.name == "" || strings.Contains(d.host, ",") {
 		errs = append(errs, errors.New("DATABASE_URL must name one host, a user and a database"))
 	}
 	return d, errors.Join(errs...)
+}
+
+// setParameter takes one parameter of DATABASE_URL; what is not known is refused, because it might be about security.
+func (d *database) setParameter(key, value string) error {
+	switch key {
+	case "sslmode":
+		d.sslmode = value
+	case "sslrootcert":
+		d.sslrootcert = value
+	case "host":
+		d.host = value
+	case "port":
+		return d.setPort("port in DATABASE_URL", value)
+	case "application_name", "connect_timeout": // we set our own
+	default:
+		return fmt.Errorf("DATABASE_URL has the parameter %q, which is not supported", key)
+	}
+	return nil
 }
 
 // connConfig makes pgx's configuration. It takes nothing from PG* variables, service or password files: only what was read

@@ -99,14 +99,48 @@ func dashboardToken(email, tenant string, userID int, changes map[string]any) st
 
 // syncBuffer is a log that is read while it is written.
 type syncBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
+	mu   sync.Mutex
+	buf  bytes.Buffer
+	next chan struct{}
 }
 
 func (b *syncBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.next != nil {
+		close(b.next)
+		b.next = nil
+	}
 	return b.buf.Write(p)
+}
+
+// await returns when the log holds text.
+func (b *syncBuffer) await(t testing.TB, text string) {
+	t.Helper()
+	deadline := time.NewTimer(time.Minute)
+	defer deadline.Stop()
+	for {
+		b.mu.Lock()
+		found := strings.Contains(b.buf.String(), text)
+		next := b.written()
+		b.mu.Unlock()
+		if found {
+			return
+		}
+		select {
+		case <-next:
+		case <-deadline.C:
+			t.Fatalf("no %q in the log:\n%s", text, b)
+		}
+	}
+}
+
+// written gives a channel that the next Write closes; call it under the lock.
+func (b *syncBuffer) written() <-chan struct{} {
+	if b.next == nil {
+		b.next = make(chan struct{})
+	}
+	return b.next
 }
 
 func (b *syncBuffer) String() string {
@@ -163,14 +197,22 @@ func start(t testing.TB, db *testpg.Database, changes map[string]string) *instan
 	t.Helper()
 	vars := varsFor(t, db)
 	maps.Copy(vars, changes)
-	i := &instance{db: db, vars: vars, log: &syncBuffer{}, socket: strings.TrimPrefix(vars["MESHSSO_LISTEN"], "unix://")}
+	i := startWith(t, vars)
+	i.db = db
+	i.connect(t)
+	i.awaitHealth(t, healthpb.HealthCheckResponse_SERVING)
+	return i
+}
+
+// startWith runs serve until the test or stop ends it.
+func startWith(t testing.TB, vars map[string]string) *instance {
+	t.Helper()
+	i := &instance{vars: vars, log: &syncBuffer{}, socket: strings.TrimPrefix(vars["MESHSSO_LISTEN"], "unix://")}
 	ctx, cancel := context.WithCancel(context.Background())
 	code := make(chan int, 1)
 	go func() { code <- run(ctx, []string{"serve"}, testEnv(vars, i.log)) }()
 	i.stop = sync.OnceValue(func() int { cancel(); return <-code })
 	t.Cleanup(func() { i.stop() })
-	i.connect(t)
-	i.awaitHealth(t, healthpb.HealthCheckResponse_SERVING)
 	return i
 }
 

@@ -23,7 +23,7 @@ func (l *unixListener) Close() error { return errors.Join(l.Listener.Close(), l.
 // listenUnix opens a socket that nobody else can have put there or can take over: its directory is ours or root's and not
 // open to the world, a lock keeps a second server away, and only a dead socket is ever removed.
 func listenUnix(path string) (net.Listener, error) {
-	if err := checkSocketDir(filepath.Dir(path)); err != nil {
+	if err := checkSocketDir(filepath.Dir(path), os.Geteuid()); err != nil {
 		return nil, err
 	}
 	lock, err := lockSocket(path)
@@ -37,7 +37,7 @@ func listenUnix(path string) (net.Listener, error) {
 	return &unixListener{Listener: l, lock: lock}, nil
 }
 
-func checkSocketDir(dir string) error {
+func checkSocketDir(dir string, ourUID int) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil { //nolint:gosec // only what is missing above our own directory
 		return fmt.Errorf("the socket's directory: %w", err)
 	}
@@ -56,14 +56,14 @@ func checkSocketDir(dir string) error {
 		return fmt.Errorf("the socket's directory %s is not a directory", dir)
 	case info.Mode().Perm()&0o002 != 0:
 		return fmt.Errorf("the socket's directory %s is writable by everybody, so anybody could answer in our name: use one of mode 0750", dir)
-	case st.Uid != 0 && int(st.Uid) != os.Geteuid():
-		return fmt.Errorf("the socket's directory %s belongs to uid %d: it must belong to us (uid %d) or root", dir, st.Uid, os.Geteuid())
+	case st.Uid != 0 && int(st.Uid) != ourUID:
+		return fmt.Errorf("the socket's directory %s belongs to uid %d: it must belong to us (uid %d) or root", dir, st.Uid, ourUID)
 	}
 	return nil
 }
 
 func lockSocket(path string) (*os.File, error) {
-	f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0o600)
+	f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW|syscall.O_CLOEXEC, 0o600) //nolint:gosec // the operator names the place
 	if err != nil {
 		return nil, fmt.Errorf("the socket's lock: %w", err)
 	}

@@ -217,11 +217,7 @@ func TestStartsBeforeTheDatabase(t *testing.T) {
 	db := seeded(t, server.NewDatabase(t))
 	server.Stop()
 	vars := varsFor(t, db)
-	log := &syncBuffer{}
-	ctx, cancel := context.WithCancel(t.Context())
-	code := make(chan int, 1)
-	go func() { code <- run(ctx, []string{"serve"}, testEnv(vars, log)) }()
-	i := &instance{vars: vars, log: log}
+	i := startWith(t, vars)
 	i.connect(t)
 	i.awaitHealth(t, notServing)
 	if _, reason := i.validate(t, dashboardToken("tech@acme.example", tenantA, 1, nil)); reason != "STORE_UNAVAILABLE" {
@@ -234,9 +230,8 @@ func TestStartsBeforeTheDatabase(t *testing.T) {
 	if _, reason := i.validate(t, dashboardToken("tech@acme.example", tenantA, 1, nil)); reason != "" {
 		t.Errorf("after: %q", reason)
 	}
-	cancel()
-	if c := <-code; c != 0 {
-		t.Errorf("exit code %d\n%s", c, log)
+	if c := i.stop(); c != 0 {
+		t.Errorf("exit code %d\n%s", c, i.log)
 	}
 }
 

@@ -54,7 +54,7 @@ func copyTree(from, to string) error {
 		target := filepath.Join(to, rel)
 		switch {
 		case d.IsDir():
-			return os.Mkdir(target, 0o755) //nolint:gosec // another uid reads them
+			return os.Mkdir(target, 0o755)
 		case d.Type()&fs.ModeSymlink != 0:
 			dest, err := os.Readlink(path)
 			if err != nil {
@@ -64,18 +64,18 @@ func copyTree(from, to string) error {
 		case strings.HasSuffix(path, ".a"):
 			return nil // for linking only
 		}
-		data, err := os.ReadFile(path) //nolint:gosec // npm's package
+		data, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(target, data, 0o755) //nolint:gosec // programs and libraries
+		return os.WriteFile(target, data, 0o755)
 	})
 }
 
 // linkLibraries makes the symbolic links that npm archives cannot hold; the package lists them and its own install script
 // may not have run.
 func linkLibraries(native, to string) error {
-	data, err := os.ReadFile(filepath.Join(native, "pg-symlinks.json")) //nolint:gosec // npm's package
+	data, err := os.ReadFile(filepath.Join(native, "pg-symlinks.json"))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
