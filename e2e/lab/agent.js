@@ -12,23 +12,31 @@ const { run, start, until } = require('./process');
  * @param {string} dir an existing folder. @param {object} mesh of startMeshCentral. @param {object} options {meshId, name}
  */
 async function startAgent(dir, mesh, { meshId, name }) {
-    const authority = path.join(dir, 'Xauthority');
-    const display = await startScreen(dir, authority);
-    const env = { PATH: process.env.PATH, HOME: dir, DISPLAY: ':' + display.number, XAUTHORITY: authority, LANG: 'C.UTF-8' };
-    const terminal = await start('xterm', ['xterm', '-geometry', '100x30+40+40', '-bg', 'navy', '-fg', 'yellow', '-T', name], { log: path.join(dir, 'xterm.log'), cwd: dir, env });
+    const started = []; // stopped in reverse, whatever fails on the way
+    const stop = async () => { while (started.length > 0) { await started.pop().stop('SIGKILL'); } };
+    try {
+        const authority = path.join(dir, 'Xauthority');
+        const display = await startScreen(dir, authority);
+        started.push(display);
+        const env = { PATH: process.env.PATH, HOME: dir, DISPLAY: ':' + display.number, XAUTHORITY: authority, LANG: 'C.UTF-8' };
+        started.push(await start('xterm', ['xterm', '-geometry', '100x30+40+40', '-bg', 'navy', '-fg', 'yellow', '-T', name], { log: path.join(dir, 'xterm.log'), cwd: dir, env }));
+        await installAgent(dir, mesh, meshId, name);
+        // It prints nothing: whether it is online is MeshCentral's to say.
+        const up = async () => started.push(await start('meshagent', [path.join(dir, 'meshagent'), 'connect'], { log: path.join(dir, 'agent.log'), cwd: dir, env }));
+        await up();
+        return { name, dir, stop, restart: async () => { await started.pop().stop('SIGKILL'); await up(); } };
+    } catch (err) {
+        await stop();
+        throw err;
+    }
+}
+
+async function installAgent(dir, mesh, meshId, name) {
     const settings = await get(mesh.url + '/meshsettings?id=' + encodeURIComponent(meshId.split('/')[2]));
     if (settings.status !== 200 || !settings.body.includes('MeshID=')) { throw new Error('no settings for the agent of ' + name + ' (' + settings.status + ')'); }
     fs.writeFileSync(path.join(dir, 'meshagent.msh'), settings.raw);
     fs.copyFileSync(path.join(mesh.fork, 'agents', 'meshagent_x86-64'), path.join(dir, 'meshagent'));
     fs.chmodSync(path.join(dir, 'meshagent'), 0o755);
-    // It prints nothing: whether it is online is MeshCentral's to say.
-    const up = () => start('meshagent', [path.join(dir, 'meshagent'), 'connect'], { log: path.join(dir, 'agent.log'), cwd: dir, env });
-    let agent = await up();
-    return {
-        name, dir,
-        restart: async () => { await agent.stop('SIGKILL'); agent = await up(); },
-        stop: async () => { await agent.stop('SIGKILL'); await terminal.stop('SIGKILL'); await display.stop(); }
-    };
 }
 
 async function startScreen(dir, authority) {

@@ -23,6 +23,8 @@ const CHANNEL = {
     // A sidecar whose host froze does not hold calls longer than their deadline.
     'grpc.keepalive_time_ms': 10000, 'grpc.keepalive_timeout_ms': 2000,
     'grpc.max_receive_message_length': 16 * 1024 * 1024,
+    // A channel made for a new socket must not inherit a connection that was made to the old one.
+    'grpc.use_local_subchannel_pool': 1,
     'grpc.enable_http_proxy': 0, 'grpc.default_authority': 'meshsso'
 };
 

@@ -1,0 +1,151 @@
+'use strict';
+// What the sidecar's answers become in MeshCentral's memory. MeshCentral itself is driven end to end in e2e/; here its
+// objects are stand-ins, so that answers can be given that the real sidecar never gives.
+const assert = require('node:assert/strict');
+const { mock, test } = require('node:test');
+const { createGroups } = require('../lib/groups');
+const { createMeshes } = require('../lib/meshes');
+const { createNodeLinks } = require('../lib/nodes');
+const { createPeople } = require('../lib/people');
+const { keepOutOfDatabase } = require('../lib/db');
+
+const NODE = (c) => 'node//' + c.repeat(64);
+const GROUP = { id: 'ugrp//' + 'g'.repeat(64), version: 'v1', name: 'meshsso-g' };
+const TENANT = { id: '1a', name: 'Acme', deviceGroupId: 'mesh//' + 'm'.repeat(64) };
+const NOW = 1_700_000_000_000;
+
+function reply(changes = {}, user = {}) {
+    return {
+        user: { id: 'user//tina@acme.example', name: 'Tina', realName: 'Tina', email: 'tina@acme.example', domain: '', siteadmin: 5184, tenantId: '1a', links: [], ...user },
+        expiresAt: { seconds: NOW / 1000 + 3600, nanos: 0 }, tenant: TENANT, userGroup: GROUP, ...changes
+    };
+}
+
+function world({ links = { v1: [{ id: NODE('a'), rights: 8 }] }, docs = {} } = {}) {
+    const events = [];
+    const stored = new Map(Object.entries(docs));
+    const webserver = {
+        users: {}, userGroups: {}, meshes: {}, wsrelays: {}, desktoprelays: {}, events,
+        parent: { DispatchEvent: (ids, source, event) => events.push({ ids, event }), AddEventDispatch(ids, listener) { webserver.listener = listener; } },
+        cleanDevice: (node) => node, CloneSafeUser: (user) => ({ ...user }), CloneSafeNode: (node) => ({ ...node }), CreateNodeDispatchTargets: (mesh, node) => ['*', node]
+    };
+    const store = { get: async (id) => (stored.has(id) ? structuredClone(stored.get(id)) : null), set: async (doc) => { stored.set(doc._id, structuredClone(doc)); } };
+    const faults = [];
+    const nodes = createNodeLinks(webserver, store, (text) => faults.push(text));
+    const fetches = [];
+    const groups = createGroups(webserver, store, nodes, async (group, version) => {
+        fetches.push([group, version]);
+        const now = Object.keys(links).pop();
+        return { group: { ...GROUP, version: now }, unchanged: false, links: links[now] };
+    });
+    const people = createPeople(webserver, { groups, meshes: createMeshes(webserver, store), nodes, now: () => Date.now() });
+    nodes.start();
+    return { webserver, stored, people, links, fetches, faults, nodes };
+}
+
+function timers(t) { mock.timers.enable({ apis: ['setTimeout', 'Date'], now: NOW }); t.after(() => mock.timers.reset()); }
+
+test('an answer becomes a user, a group with its links on both sides, and a device group', async (t) => {
+    timers(t);
+    const { webserver, stored, people } = world({ docs: { [NODE('a')]: { _id: NODE('a'), type: 'node', domain: '', meshid: TENANT.deviceGroupId } } });
+    const { user } = await people.admit(reply());
+    assert.equal(webserver.users['user//tina@acme.example'], user);
+    assert.deepEqual(user.links, { [GROUP.id]: { rights: 1 } });
+    assert.deepEqual(Object.keys(webserver.userGroups[GROUP.id].links).sort(), [NODE('a'), user._id]);
+    assert.deepEqual(stored.get(NODE('a')).links, { [GROUP.id]: { rights: 8 } });
+    assert.deepEqual(Object.keys(stored.get(GROUP.id).links), [NODE('a')], 'no person is written');
+    assert.deepEqual(webserver.meshes[TENANT.deviceGroupId].links, {}, 'the device group gives nobody a right');
+});
+
+test('a second validation changes the same object, and links are fetched only for a new version', async (t) => {
+    timers(t);
+    const w = world({ docs: { [NODE('a')]: { _id: NODE('a'), type: 'node', domain: '' }, [NODE('b')]: { _id: NODE('b'), type: 'node', domain: '' } } });
+    const { user } = await w.people.admit(reply());
+    await Promise.all(Array.from({ length: 50 }, () => w.people.admit(reply())));
+    assert.equal(w.fetches.length, 1);
+    w.links.v2 = [{ id: NODE('b'), rights: 8 }];
+    await Promise.all(Array.from({ length: 50 }, () => w.people.admit(reply({ userGroup: { ...GROUP, version: 'v2' } }, { siteadmin: 5312 }))));
+    assert.deepEqual(w.fetches.map(([, version]) => version), ['', 'v1']);
+    assert.equal(w.webserver.users[user._id], user);
+    assert.equal(user.siteadmin, 5312);
+    assert.deepEqual(w.stored.get(NODE('a')).links, {});
+    assert.deepEqual(w.stored.get(NODE('b')).links, { [GROUP.id]: { rights: 8 } });
+});
+
+test('a role without devices takes the group away again', async (t) => {
+    timers(t);
+    const { webserver, people } = world();
+    const { user } = await people.admit(reply());
+    await people.admit(reply({ userGroup: null }));
+    assert.deepEqual(user.links, {});
+    assert.equal(webserver.userGroups[GROUP.id].links[user._id], undefined);
+});
+
+test('a device that MeshCentral makes anew gets its links again', async (t) => {
+    timers(t);
+    const { webserver, stored, people, nodes } = world();
+    await people.admit(reply());
+    stored.set(NODE('a'), { _id: NODE('a'), type: 'node', domain: '' });
+    webserver.listener.HandleEvent(null, { action: 'addnode', node: { _id: NODE('a') } });
+    await nodes.setHolder('user//somebody', new Map([[NODE('a'), 8]])); // queued behind the run that the event started
+    assert.deepEqual(stored.get(NODE('a')).links, { [GROUP.id]: { rights: 8 }, 'user//somebody': { rights: 8 } });
+    for (const event of [null, 'resubscribe', {}, { action: 'addnode' }, { action: 'nodeconnect', nodeid: 5 }]) { webserver.listener.HandleEvent(null, event); }
+});
+
+test('an account that MeshCentral keeps is not taken over', async (t) => {
+    timers(t);
+    const { webserver, people } = world();
+    const kept = webserver.users['user//tina@acme.example'] = { _id: 'user//tina@acme.example', siteadmin: 0 };
+    await assert.rejects(people.admit(reply()), { reason: 'ACCOUNT_CONFLICT' });
+    assert.deepEqual(kept, { _id: 'user//tina@acme.example', siteadmin: 0 });
+});
+
+test('an answer out of shape gives nothing', async (t) => {
+    timers(t);
+    const bad = [
+        null, {}, reply({ user: null }), reply({ expiresAt: null }), reply({}, { id: 'user//' }), reply({}, { id: 'user/other/tina@acme.example' }), reply({}, { id: 'user//~s:x' }), reply({}, { id: 'user//a/b' }),
+        reply({}, { name: '' }), reply({}, { siteadmin: null }), reply({}, { links: [{ id: NODE('a'), rights: 0xFFFFFFFF }] }), reply({}, { links: [{ id: 'mesh//x', rights: 8 }] }),
+        reply({ tenant: { ...TENANT, deviceGroupId: 'mesh//../x' } })
+    ];
+    for (const answer of bad) {
+        const { webserver, people } = world();
+        await assert.rejects(people.admit(answer), { reason: 'INTERNAL' }, JSON.stringify(answer));
+        assert.deepEqual(webserver.users, {});
+    }
+    const expired = world();
+    await assert.rejects(expired.people.admit(reply({ expiresAt: { seconds: NOW / 1000, nanos: 0 } })), { reason: 'TOKEN_EXPIRED' });
+    const manage = world({ links: { v1: [{ id: NODE('a'), rights: 12 }] } });
+    await assert.rejects(manage.people.admit(reply()), { reason: 'INTERNAL' });
+    assert.deepEqual(manage.webserver.users, {});
+});
+
+test('at the end of the last JWT the person, its sockets and tunnels end', async (t) => {
+    timers(t);
+    const { webserver, people } = world();
+    const { user } = await people.admit(reply());
+    await people.admit(reply({ expiresAt: { seconds: NOW / 1000 + 60, nanos: 0 } }));
+    const closed = [];
+    const tunnel = (id, name) => ({ peer1: { user: { _id: id }, ws: { terminate: () => closed.push(name) } }, peer2: { ws: { terminate: () => closed.push(name + '-agent') } } });
+    webserver.wsrelays = { 1: tunnel(user._id, 'hers'), 2: tunnel('user//bob', 'bobs'), 3: { peer1: { ruserid: user._id, res: { destroy: () => closed.push('download') } } } };
+    mock.timers.tick(61_000);
+    assert.ok(webserver.users[user._id], 'a longer token keeps her in');
+    mock.timers.tick(3_600_000);
+    assert.equal(webserver.users[user._id], undefined);
+    assert.deepEqual(closed, ['hers', 'hers-agent', 'download']);
+    assert.ok(webserver.events.some(({ ids, event }) => event === 'close' && ids[0] === user._id));
+    assert.equal(people.has(user._id), false);
+});
+
+test('people of ours are kept out of MeshCentral\'s database, everybody else is not', () => {
+    const written = [];
+    const db = { Set(doc, func) { written.push(doc._id); if (func) { func(null); } }, SetUser(user) { if (user != null) { this.Set(user); } } };
+    keepOutOfDatabase(db, (id) => id === 'user//ours');
+    db.SetUser({ type: 'user', _id: 'user//ours' });
+    let called = false;
+    db.Set({ type: 'user', _id: 'user//ours' }, () => { called = true; });
+    db.SetUser({ type: 'user', _id: 'user//admin' });
+    db.Set({ type: 'node', _id: 'node//x' });
+    db.SetUser(null);
+    assert.equal(called, true);
+    assert.deepEqual(written.slice(0, 2), ['user//admin', 'node//x']);
+});
