@@ -14,16 +14,21 @@ var _ authsvc.RoleRule = RoleRule{}
 //   - The base role is the row's: superadmin if and only if is_superadmin is true. The mere text "superadmin" is an admin.
 //   - A token's role lowers it and the cap; an unknown one lowers to none.
 //   - A token verified by the agents' key never yields more than admin: that key lies on many machines.
-//   - Grants are never superadmin's.
-func (RoleRule) Decide(user authsvc.User, claims authsvc.Claims) (effective, limit authsvc.Role) {
-	limit = authsvc.RoleSuperadmin
+//   - Grants are never superadmin's, and a token that merely repeats the row's role does not lower them: otherwise a
+//     person whose role gives nothing could never use one, because the dashboard puts the role into every token.
+func (RoleRule) Decide(user authsvc.User, claims authsvc.Claims) (authsvc.Role, authsvc.Role) {
+	limit := authsvc.RoleSuperadmin
 	if claims.Key != authsvc.KeyDashboard {
 		limit = authsvc.RoleAdmin
 	}
+	effective, grants := min(baseRole(user), limit), min(limit, authsvc.RoleAdmin)
 	if claims.HasRole {
-		limit = min(limit, authsvc.ParseRole(claims.Role))
+		effective = min(effective, authsvc.ParseRole(claims.Role))
+		if claims.Role != user.Role {
+			grants = min(grants, authsvc.ParseRole(claims.Role))
+		}
 	}
-	return min(baseRole(user), limit), min(limit, authsvc.RoleAdmin)
+	return effective, grants
 }
 
 func baseRole(user authsvc.User) authsvc.Role {

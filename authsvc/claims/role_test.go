@@ -34,10 +34,24 @@ func TestDecideMatrix(t *testing.T) {
 				if want := min(base, lowered, limit); got != want {
 					t.Errorf("row %s, key %d, token %q: %s, want %s", base, key, text, got, want)
 				}
-				if grants > lowered || grants > authsvc.RoleAdmin {
+				bound := lowered
+				if text == user.Role {
+					bound = min(limit, authsvc.RoleAdmin) // it says nothing that the row does not
+				}
+				if grants > bound || grants > authsvc.RoleAdmin {
 					t.Errorf("row %s, key %d, token %q: grants up to %s", base, key, text, grants)
 				}
 			}
+		}
+	}
+}
+
+func TestRepeatingTheRoleKeepsGrants(t *testing.T) {
+	guest := authsvc.User{Role: "guest"}
+	for token, want := range map[string]authsvc.Role{"guest": authsvc.RoleAdmin, "viewer": authsvc.RoleViewer, "other": authsvc.RoleNone} {
+		role, grants := claims.RoleRule{}.Decide(guest, authsvc.Claims{Key: authsvc.KeyDashboard, Role: token, HasRole: true})
+		if role != authsvc.RoleNone || grants != want {
+			t.Errorf("token %q: role %s, grants up to %s, want none and %s", token, role, grants, want)
 		}
 	}
 }
