@@ -89,6 +89,10 @@ func (f *fixed) Devices(_ context.Context, s authsvc.Scope) (*authsvc.DeviceSet,
 	return &authsvc.DeviceSet{Scope: s}, nil
 }
 
+func (f *fixed) FindTenant(_ context.Context, id string) (authsvc.Tenant, error) {
+	return authsvc.Tenant{ID: id, Known: id != "gone"}, nil
+}
+
 type roleIs authsvc.Role
 
 func (r roleIs) Decide(authsvc.User, authsvc.Claims) (authsvc.Role, authsvc.Role) {
@@ -97,7 +101,7 @@ func (r roleIs) Decide(authsvc.User, authsvc.Claims) (authsvc.Role, authsvc.Role
 
 func TestServiceChecksTheRow(t *testing.T) {
 	claims := authsvc.Claims{Email: "a@x.example", TenantID: "t1", UserID: 1, Key: authsvc.KeyDashboard}
-	good := authsvc.User{ID: 1, Email: "A@x.example", TenantID: "t1", TenantKnown: true}
+	good := authsvc.User{ID: 1, Email: "A@x.example", TenantID: "t1"}
 	with := func(f func(*authsvc.User)) []authsvc.User {
 		u := good
 		f(&u)
@@ -117,9 +121,8 @@ func TestServiceChecksTheRow(t *testing.T) {
 		"no id":                         {rows: with(func(u *authsvc.User) { u.ID = 0 }), want: authsvc.UserMismatch},
 		"other tenant":                  {rows: with(func(u *authsvc.User) { u.TenantID = "t2" }), want: authsvc.TenantMismatch},
 		"no tenant":                     {rows: with(func(u *authsvc.User) { u.TenantID = "" }), want: authsvc.TenantMismatch},
-		"tenant without a row":          {rows: with(func(u *authsvc.User) { u.TenantKnown = false }), want: authsvc.TenantMismatch},
 		"superadmin of another tenant":  {rows: with(func(u *authsvc.User) { u.TenantID, u.IsSuperadmin = "t2", true }), want: authsvc.TenantMismatch},
-		"superadmin without a tenant":   {rows: with(func(u *authsvc.User) { u.TenantID, u.TenantKnown, u.IsSuperadmin = "", false, true })},
+		"superadmin without a tenant":   {rows: with(func(u *authsvc.User) { u.TenantID, u.IsSuperadmin = "", true })},
 		"row of another e-mail":         {rows: with(func(u *authsvc.User) { u.Email = "b@x.example" }), want: authsvc.UserUnknown},
 		"row that is no e-mail":         {rows: with(func(u *authsvc.User) { u.Email = "\u212a@x.example" }), want: authsvc.UserUnknown},
 		"the database is away":          {err: authsvc.ErrStoreUnavailable, want: authsvc.StoreUnavailable},
@@ -127,7 +130,7 @@ func TestServiceChecksTheRow(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fixed{claims: claims, rows: c.rows, err: c.err}
-			s := &authsvc.Service{Verifier: f, Users: f, Devices: f, Roles: roleIs(authsvc.RoleTechnician)}
+			s := &authsvc.Service{Verifier: f, Users: f, Tenants: f, Devices: f, Roles: roleIs(authsvc.RoleTechnician)}
 			id, subject, err := s.Authenticate(t.Context(), authsvc.NewToken("t"))
 			if c.want == "" {
 				if err != nil || id == nil {
@@ -159,15 +162,26 @@ func TestServiceAsksForTheRightDevices(t *testing.T) {
 		{authsvc.RoleNone, authsvc.User{TenantID: "t1", Grants: []authsvc.Grant{{AgentID: 1}}}, "[t1]"},
 	} {
 		u := c.user
-		u.ID, u.Email, u.TenantKnown = 1, "a@x.example", true
+		u.ID, u.Email = 1, "a@x.example"
 		f := &fixed{claims: authsvc.Claims{Email: "a@x.example", TenantID: "t1", UserID: 1}, rows: []authsvc.User{u}}
-		s := &authsvc.Service{Verifier: f, Users: f, Devices: f, Roles: roleIs(c.role)}
+		s := &authsvc.Service{Verifier: f, Users: f, Tenants: f, Devices: f, Roles: roleIs(c.role)}
 		if _, _, err := s.Authenticate(t.Context(), authsvc.NewToken("t")); err != nil {
 			t.Fatal(err)
 		}
 		if got := fmt.Sprint(f.asked); got != c.want {
 			t.Errorf("%s %+v asked for %s, want %s", c.role, c.user, got, c.want)
 		}
+	}
+}
+
+func TestPeopleDoNotOutliveTheirTenant(t *testing.T) {
+	f := &fixed{
+		claims: authsvc.Claims{Email: "a@x.example", TenantID: "gone", UserID: 1},
+		rows:   []authsvc.User{{ID: 1, Email: "a@x.example", TenantID: "gone", IsSuperadmin: true}},
+	}
+	s := &authsvc.Service{Verifier: f, Users: f, Tenants: f, Devices: f, Roles: roleIs(authsvc.RoleSuperadmin)}
+	if id, _, err := s.Authenticate(t.Context(), authsvc.NewToken("t")); id != nil || authsvc.ReasonOf(err) != authsvc.TenantMismatch {
+		t.Errorf("%v, %v", id, err)
 	}
 }
 

@@ -23,14 +23,12 @@ type Claims struct {
 	Key       KeyID
 }
 
-// User is one row of the directory, with what is needed to judge it, so that a look-up is one query.
+// User is one row of the directory, grants included, so that a look-up is one query.
 type User struct {
 	ID           int64
 	Email        string // as stored, not folded
 	FullName     string // may be empty
 	TenantID     string // UUID, lower case; empty if the row has none
-	TenantKnown  bool   // the tenants view has this tenant
-	TenantName   string // may be empty
 	Role         string // as stored
 	IsSuperadmin bool
 	Disabled     bool
@@ -41,6 +39,13 @@ type User struct {
 type Grant struct {
 	AgentID int64
 	Role    string // as stored
+}
+
+// Tenant is one tenant of the directory.
+type Tenant struct {
+	ID    string // UUID, lower case
+	Name  string // may be empty
+	Known bool   // there is such a tenant
 }
 
 // Scope names a set of devices: one tenant's, or every tenant's.
@@ -79,6 +84,7 @@ type DeviceSet struct {
 type Identity struct {
 	Claims Claims
 	User   User
+	Tenant Tenant // the row's; zero for a superadmin without one
 	Email  string // folded
 	Role   Role   // effective
 	// MaxRole caps individual grants: what the token and its key allow at most.

@@ -19,6 +19,12 @@ type DeviceLister interface {
 	Devices(ctx context.Context, scope Scope) (*DeviceSet, error)
 }
 
+// TenantFinder reads one tenant. An unknown one is no error: it has Known false.
+// Errors: STORE_UNAVAILABLE, or the context's own.
+type TenantFinder interface {
+	FindTenant(ctx context.Context, id string) (Tenant, error)
+}
+
 // TenantLister lists the ids of all tenants. Errors: STORE_UNAVAILABLE, or the context's own.
 type TenantLister interface {
 	TenantIDs(ctx context.Context) ([]string, error)
@@ -28,6 +34,7 @@ type TenantLister interface {
 type Directory interface {
 	UserFinder
 	DeviceLister
+	TenantFinder
 	TenantLister
 }
 

@@ -6,6 +6,7 @@ import "context"
 type Service struct {
 	Verifier Verifier
 	Users    UserFinder
+	Tenants  TenantFinder
 	Devices  DeviceLister
 	Roles    RoleRule
 }
@@ -28,6 +29,9 @@ func (s *Service) Authenticate(ctx context.Context, token Token) (*Identity, Sub
 		return nil, subject, err
 	}
 	id := &Identity{Claims: claims, User: user, Email: claims.Email}
+	if id.Tenant, err = s.tenantOf(ctx, user); err != nil {
+		return nil, subject, err
+	}
 	id.Role, id.MaxRole = s.Roles.Decide(user, claims)
 	if id.Devices, err = s.devicesOf(ctx, id); err != nil {
 		return nil, subject, err
@@ -81,10 +85,19 @@ func checkTenant(user User, claims Claims) error {
 	if user.TenantID != claims.TenantID {
 		return ErrTenantMismatch
 	}
-	if !user.TenantKnown {
-		return Deny(TenantMismatch, "the row's tenant is not in the view tenants")
-	}
 	return nil
+}
+
+// tenantOf reads the row's tenant; its people do not outlive it.
+func (s *Service) tenantOf(ctx context.Context, user User) (Tenant, error) {
+	if user.TenantID == "" {
+		return Tenant{}, nil
+	}
+	t, err := s.Tenants.FindTenant(ctx, user.TenantID)
+	if err == nil && !t.Known {
+		err = Deny(TenantMismatch, "the row's tenant is not in the view tenants")
+	}
+	return t, err
 }
 
 func (s *Service) devicesOf(ctx context.Context, id *Identity) (*DeviceSet, error) {

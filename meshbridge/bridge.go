@@ -84,8 +84,8 @@ func (b *Bridge) MapUser(id *authsvc.Identity, domain string) (*pb.ValidateToken
 		ExpiresAt:  timestamppb.New(id.Claims.ExpiresAt),
 		VerifiedBy: verifiedBy(id.Claims.Key),
 	}
-	if t := id.User.TenantID; t != "" {
-		resp.Tenant = &pb.Tenant{Id: t, Name: DisplayName(id.User.TenantName, ""), DeviceGroupId: DeviceGroupID(domain, t)}
+	if t := id.Tenant; t.ID != "" {
+		resp.Tenant = &pb.Tenant{Id: t.ID, Name: DisplayName(t.Name, ""), DeviceGroupId: DeviceGroupID(domain, t.ID)}
 	}
 	if id.Devices != nil && DeviceRights(id.Role) != 0 {
 		resp.UserGroup = b.group(id.Devices, domain, id.Role).proto

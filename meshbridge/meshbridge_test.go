@@ -44,6 +44,9 @@ func identity(t *testing.T, w directorytest.World, user authsvc.User, role auths
 		User: user, Role: role, MaxRole: authsvc.RoleAdmin,
 		Claims: authsvc.Claims{Key: key, UserID: user.ID, ExpiresAt: time.Unix(1800000000, 500)},
 	}
+	if user.TenantID != "" {
+		id.Tenant = authsvc.Tenant{ID: user.TenantID, Name: w.Tenants[user.TenantID], Known: true}
+	}
 	id.Email, _ = authsvc.FoldEmail(user.Email)
 	if scope.All || scope.TenantID != "" {
 		set, err := directorytest.Memory{World: w}.Devices(t.Context(), scope)
@@ -55,7 +58,7 @@ func identity(t *testing.T, w directorytest.World, user authsvc.User, role auths
 	return id
 }
 
-var tess = authsvc.User{ID: 1, Email: "Tess@Acme.example", FullName: "Tess \"<b>\" Tech", TenantID: directorytest.TenantA, TenantKnown: true, TenantName: "Acme"}
+var tess = authsvc.User{ID: 1, Email: "Tess@Acme.example", FullName: "Tess \"<b>\" Tech", TenantID: directorytest.TenantA}
 
 func TestRightsNeverBreakThePage(t *testing.T) {
 	want := map[authsvc.Role]uint32{

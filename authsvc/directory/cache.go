@@ -31,9 +31,9 @@ const (
 type Cached struct {
 	inner   authsvc.Directory
 	users   *memo[string, []authsvc.User]
-	absent  *memo[string, []authsvc.User]
 	devices *memo[authsvc.Scope, *authsvc.DeviceSet]
-	tenants *memo[struct{}, []string]
+	tenants *memo[string, authsvc.Tenant]
+	lists   *memo[struct{}, []string]
 }
 
 var _ authsvc.Directory = (*Cached)(nil)
@@ -47,52 +47,41 @@ func NewCached(inner authsvc.Directory, cfg CacheConfig) *Cached {
 		cfg.FillTimeout = DefaultFillTimeout
 	}
 	return &Cached{
-		inner: inner,
-		users: newMemo[string, []authsvc.User](cfg.Users, cfg.TTL, cfg.FillTimeout, cfg.Now),
-		// Strangers' e-mails have a store of their own, so that guessing cannot push people out of the cache.
-		absent:  newMemo[string, []authsvc.User](max(cfg.Users/10, 1), cfg.NegativeTTL, cfg.FillTimeout, cfg.Now),
-		devices: newMemo[authsvc.Scope, *authsvc.DeviceSet](cfg.Scopes, cfg.TTL, cfg.FillTimeout, cfg.Now),
-		// A new tenant's group must be found soon, and a wrong id must not make a query each time.
-		tenants: newMemo[struct{}, []string](1, cfg.NegativeTTL, cfg.FillTimeout, cfg.Now),
+		inner:   inner,
+		users:   newMemo[string](cfg, cfg.Users, func(u []authsvc.User) bool { return len(u) == 0 }),
+		devices: newMemo[authsvc.Scope](cfg, cfg.Scopes, func(*authsvc.DeviceSet) bool { return false }),
+		tenants: newMemo[string](cfg, cfg.Scopes, func(t authsvc.Tenant) bool { return !t.Known }),
+		// Always short: a new tenant's group must be found soon, and a wrong id must not make a query each time.
+		lists: newMemo[struct{}](cfg, 1, func([]string) bool { return true }),
 	}
 }
 
 // FindUsers answers from memory if it can.
 func (c *Cached) FindUsers(ctx context.Context, email string) ([]authsvc.User, error) {
-	if users, ok := c.absent.hit(email); ok {
-		return users, nil
-	}
-	return c.users.get(ctx, email, func(ctx context.Context) ([]authsvc.User, *memo[string, []authsvc.User], error) {
-		users, err := c.inner.FindUsers(ctx, email)
-		if len(users) == 0 {
-			return users, c.absent, err
-		}
-		return users, c.users, err
-	})
+	return c.users.get(ctx, email, c.inner.FindUsers)
 }
 
 // Devices answers from memory if it can.
 func (c *Cached) Devices(ctx context.Context, scope authsvc.Scope) (*authsvc.DeviceSet, error) {
-	return c.devices.get(ctx, scope, func(ctx context.Context) (*authsvc.DeviceSet, *memo[authsvc.Scope, *authsvc.DeviceSet], error) {
-		set, err := c.inner.Devices(ctx, scope)
-		return set, c.devices, err
-	})
+	return c.devices.get(ctx, scope, c.inner.Devices)
+}
+
+// FindTenant answers from memory if it can.
+func (c *Cached) FindTenant(ctx context.Context, id string) (authsvc.Tenant, error) {
+	return c.tenants.get(ctx, id, c.inner.FindTenant)
 }
 
 // TenantIDs answers from memory if it can, for a few seconds.
 func (c *Cached) TenantIDs(ctx context.Context) ([]string, error) {
-	return c.tenants.get(ctx, struct{}{}, func(ctx context.Context) ([]string, *memo[struct{}, []string], error) {
-		ids, err := c.inner.TenantIDs(ctx)
-		return ids, c.tenants, err
-	})
+	return c.lists.get(ctx, struct{}{}, func(ctx context.Context, _ struct{}) ([]string, error) { return c.inner.TenantIDs(ctx) })
 }
 
 // Purge forgets everything; fills that are under way are answered to those who wait for them and not remembered.
 func (c *Cached) Purge() {
 	c.users.purge()
-	c.absent.purge()
 	c.devices.purge()
 	c.tenants.purge()
+	c.lists.purge()
 }
 
 // CacheStats counts since the start; Entries is now.
@@ -101,9 +90,9 @@ type CacheStats struct {
 	Entries      int
 }
 
-// Stats gives the counters by what is cached: "users", "absent", "devices".
+// Stats gives the counters by what is cached: "users" (with those who do not exist), "devices", "tenants".
 func (c *Cached) Stats() map[string]CacheStats {
-	return map[string]CacheStats{"users": c.users.stats(), "absent": c.absent.stats(), "devices": c.devices.stats()}
+	return map[string]CacheStats{"users": c.users.stats(), "devices": c.devices.stats(), "tenants": c.tenants.stats()}
 }
 
 var errFillTimeout = errors.New("the shared query took too long")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -58,7 +59,7 @@ func (s *store) count(what string) int {
 
 func (s *store) FindUsers(ctx context.Context, email string) ([]authsvc.User, error) {
 	name, err := s.ask(ctx, email)
-	if err != nil || email == "nobody" {
+	if err != nil || strings.HasPrefix(email, "nobody") {
 		return nil, err
 	}
 	return []authsvc.User{{Email: email, FullName: name}}, nil
@@ -67,6 +68,11 @@ func (s *store) FindUsers(ctx context.Context, email string) ([]authsvc.User, er
 func (s *store) Devices(ctx context.Context, scope authsvc.Scope) (*authsvc.DeviceSet, error) {
 	_, err := s.ask(ctx, scope.String())
 	return &authsvc.DeviceSet{Scope: scope}, err
+}
+
+func (s *store) FindTenant(ctx context.Context, id string) (authsvc.Tenant, error) {
+	_, err := s.ask(ctx, id)
+	return authsvc.Tenant{ID: id, Known: true}, err
 }
 
 func (s *store) TenantIDs(ctx context.Context) ([]string, error) {
@@ -146,9 +152,17 @@ func TestNobodyIsRememberedShortlyAndApart(t *testing.T) {
 		if n := s.count("nobody"); n != 2 {
 			t.Errorf("%d queries", n)
 		}
-		stats := c.Stats()
-		if stats["users"].Entries != 1 || stats["absent"].Entries != 1 {
+		for i := range 100 { // guesses push out one another and nobody else
+			if _, err := c.FindUsers(t.Context(), fmt.Sprint("nobody", i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if stats := c.Stats(); stats["users"].Entries != 3 {
 			t.Errorf("entries: %+v", stats)
+		}
+		find(t, c, "a")
+		if n := s.count("a"); n != 1 {
+			t.Errorf("%d queries", n)
 		}
 	})
 }
@@ -220,13 +234,14 @@ func TestPurgeForgetsEverything(t *testing.T) {
 		find(t, c, "a")
 		find(t, c, "nobody")
 		_, _ = c.Devices(t.Context(), authsvc.Scope{All: true})
+		_, _ = c.FindTenant(t.Context(), "t")
 		_, _ = c.TenantIDs(t.Context())
 	}
 	all()
 	all()
 	c.Purge()
 	all()
-	for _, what := range []string{"a", "nobody", "*", "tenants"} {
+	for _, what := range []string{"a", "nobody", "*", "t", "tenants"} {
 		if n := s.count(what); n != 2 {
 			t.Errorf("%s: %d queries", what, n)
 		}
@@ -239,7 +254,7 @@ func TestOneQueryForAllAndACancelledCallerFailsNobody(t *testing.T) {
 		s.gate = make(chan struct{})
 		c := cached(s)
 		ctx, cancel := context.WithCancel(t.Context())
-		gone := make(chan error, 1)
+		gone := make(chan error, 2)
 		go func() {
 			_, err := c.FindUsers(ctx, "a")
 			gone <- err
@@ -254,13 +269,22 @@ func TestOneQueryForAllAndACancelledCallerFailsNobody(t *testing.T) {
 				}
 			})
 		}
+		waiting, leave := context.WithCancel(t.Context())
+		go func() {
+			_, err := c.FindUsers(waiting, "a")
+			gone <- err
+		}()
 		synctest.Wait()
-		cancel()
+		cancel() // the one who began it
+		leave()  // one who joined
 		if err := <-gone; !errors.Is(err, context.Canceled) {
-			t.Errorf("the leaver got %v", err)
+			t.Errorf("who joined and left got %v", err)
 		}
 		close(s.gate)
 		wg.Wait()
+		if err := <-gone; !errors.Is(err, context.Canceled) {
+			t.Errorf("who began and left got %v", err)
+		}
 		if good.Load() != 100 || s.count("a") != 1 {
 			t.Errorf("%d good, %d queries", good.Load(), s.count("a"))
 		}
@@ -289,7 +313,8 @@ func TestGateClosesOnCachedAnswers(t *testing.T) {
 		_, e1 := g.FindUsers(t.Context(), "a")
 		_, e2 := g.Devices(t.Context(), authsvc.Scope{All: true})
 		_, e3 := g.TenantIDs(t.Context())
-		for _, err := range []error{e1, e2, e3} {
+		_, e4 := g.FindTenant(t.Context(), "t")
+		for _, err := range []error{e1, e2, e3, e4} {
 			if (err == nil) != (want == "") || (err != nil && authsvc.ReasonOf(err) != want) {
 				t.Errorf("got %v, want %q", err, want)
 			}

@@ -28,6 +28,11 @@ func (g Gated) Devices(ctx context.Context, scope authsvc.Scope) (*authsvc.Devic
 	return through(g, func() (*authsvc.DeviceSet, error) { return g.Inner.Devices(ctx, scope) })
 }
 
+// FindTenant passes on if the gate is open.
+func (g Gated) FindTenant(ctx context.Context, id string) (authsvc.Tenant, error) {
+	return through(g, func() (authsvc.Tenant, error) { return g.Inner.FindTenant(ctx, id) })
+}
+
 // TenantIDs passes on if the gate is open.
 func (g Gated) TenantIDs(ctx context.Context) ([]string, error) {
 	return through(g, func() ([]string, error) { return g.Inner.TenantIDs(ctx) })

@@ -8,21 +8,25 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
-	"golang.org/x/sync/singleflight"
 
 	"github.com/everydaytech/meshsso/authsvc"
 )
 
-// memo is a bounded memory whose entries carry their own deadlines, with one shared fill a key.
+// memo is a bounded memory whose entries carry their own deadlines, with one shared fill a key. "Nobody" and "nothing" are
+// kept shortly and in a store of their own, so that guessing cannot push what exists out of memory.
+//
+// The fill runs on the goroutine of the caller that began it: a fresh one would have to grow its stack for each query. That
+// caller therefore waits for its end even if it is cancelled meanwhile; all others leave when they like.
 type memo[K comparable, V any] struct {
-	ttl, fillTimeout time.Duration
-	now              func() time.Time
-	flight           singleflight.Group
-	hits, misses     atomic.Uint64
+	cfg          CacheConfig
+	negative     func(V) bool
+	entries      *lru.Cache[K, entry[V]]
+	absent       *lru.Cache[K, entry[V]]
+	hits, misses atomic.Uint64
 
-	mu         sync.Mutex // guards generation against a fill that is about to be stored
+	mu         sync.Mutex // guards what follows, and storing against purging
 	generation uint64
-	entries    *lru.Cache[K, entry[V]]
+	flights    map[K]*flight[V]
 }
 
 type entry[V any] struct {
@@ -30,98 +34,115 @@ type entry[V any] struct {
 	deadline time.Time
 }
 
-func newMemo[K comparable, V any](size int, ttl, fillTimeout time.Duration, now func() time.Time) *memo[K, V] {
+// flight is a fill under way; value and err are set before done is closed.
+type flight[V any] struct {
+	generation uint64
+	done       chan struct{}
+	value      V
+	err        error
+}
+
+// newMemo holds size entries, and a tenth of that for what negative says is nothing.
+func newMemo[K comparable, V any](cfg CacheConfig, size int, negative func(V) bool) *memo[K, V] {
 	// The only error is a size below one.
 	entries, _ := lru.New[K, entry[V]](max(size, 1))
-	return &memo[K, V]{ttl: ttl, fillTimeout: fillTimeout, now: now, entries: entries}
+	absent, _ := lru.New[K, entry[V]](max(size/10, 1))
+	return &memo[K, V]{cfg: cfg, negative: negative, entries: entries, absent: absent, flights: map[K]*flight[V]{}}
 }
 
 // peek gives a live entry. The deadline itself is too late.
 func (m *memo[K, V]) peek(key K) (V, bool) {
-	e, ok := m.entries.Get(key)
-	if !ok || !m.now().Before(e.deadline) {
-		var zero V
-		return zero, false
+	for _, store := range []*lru.Cache[K, entry[V]]{m.entries, m.absent} {
+		if e, ok := store.Get(key); ok && m.cfg.Now().Before(e.deadline) {
+			return e.value, true
+		}
 	}
-	return e.value, true
-}
-
-// hit is peek, counted.
-func (m *memo[K, V]) hit(key K) (V, bool) {
-	v, ok := m.peek(key)
-	if ok {
-		m.hits.Add(1)
-	}
-	return v, ok
-}
-
-// fill reads a value afresh and says which memo is to keep it.
-type fill[K comparable, V any] func(context.Context) (V, *memo[K, V], error)
-
-func (m *memo[K, V]) get(ctx context.Context, key K, f fill[K, V]) (V, error) {
 	var zero V
-	if v, ok := m.hit(key); ok {
+	return zero, false
+}
+
+// get gives the value from memory, from a fill that is under way, or from one of its own.
+func (m *memo[K, V]) get(ctx context.Context, key K, fill func(context.Context, K) (V, error)) (V, error) {
+	var zero V
+	if v, ok := m.peek(key); ok {
+		m.hits.Add(1)
 		return v, nil
 	}
 	if err := ctx.Err(); err != nil {
 		return zero, err
 	}
 	m.misses.Add(1)
-	generation := m.currentGeneration()
-	// The generation is part of the key: who comes after a purge does not join a fill from before it.
-	ch := m.flight.DoChan(fmt.Sprintf("%d %v", generation, key), func() (any, error) {
-		return m.run(ctx, key, generation, f)
-	})
-	select {
-	case <-ctx.Done():
-		return zero, ctx.Err()
-	case r := <-ch:
-		if r.Err != nil {
-			return zero, r.Err
+	f, ours, stored := m.join(key)
+	switch {
+	case stored != nil:
+		return stored.value, nil
+	case ours:
+		m.run(ctx, key, f, fill)
+	default:
+		select {
+		case <-ctx.Done():
+			return zero, ctx.Err()
+		case <-f.done:
 		}
-		return r.Val.(V), nil
 	}
+	if err := ctx.Err(); err != nil {
+		return zero, err
+	}
+	return f.value, f.err
+}
+
+// join finds the fill of this generation that is under way or begins one; a fill that ended since the miss has stored its
+// value. Who comes after a purge does not join a fill from before it.
+func (m *memo[K, V]) join(key K) (f *flight[V], ours bool, stored *entry[V]) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if v, ok := m.peek(key); ok {
+		return nil, false, &entry[V]{value: v}
+	}
+	if f := m.flights[key]; f != nil && f.generation == m.generation {
+		return f, false, nil
+	}
+	f = &flight[V]{generation: m.generation, done: make(chan struct{})}
+	m.flights[key] = f
+	return f, true, nil
 }
 
 // run fills for everybody who waits: it keeps the values of the first caller's context and not its end.
-func (m *memo[K, V]) run(ctx context.Context, key K, generation uint64, f fill[K, V]) (v any, err error) {
+func (m *memo[K, V]) run(ctx context.Context, key K, f *flight[V], fill func(context.Context, K) (V, error)) {
+	started := m.cfg.Now()
 	defer func() {
-		// singleflight would re-panic in a goroutine of its own and end the process.
 		if r := recover(); r != nil {
-			v, err = nil, fmt.Errorf("panic in a look-up: %v", r)
+			f.err = fmt.Errorf("panic of type %T in a look-up", r)
 		}
+		m.land(key, f, started)
+		close(f.done)
 	}()
-	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), m.fillTimeout, errFillTimeout)
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), m.cfg.FillTimeout, errFillTimeout)
 	defer cancel()
-	// A caller that met a miss may come here after another's fill has just ended.
-	if value, ok := m.peek(key); ok {
-		return value, nil
+	value, err := fill(ctx, key)
+	if err != nil && ctx.Err() != nil {
+		err = authsvc.Deny(authsvc.StoreUnavailable, context.Cause(ctx).Error())
 	}
-	started := m.now()
-	value, keeper, err := f(ctx)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, authsvc.Deny(authsvc.StoreUnavailable, context.Cause(ctx).Error())
-		}
-		return nil, err
-	}
-	m.keep(keeper, key, entry[V]{value: value, deadline: started.Add(keeper.ttl)}, generation)
-	return value, nil
-}
-
-// keep stores in another memo of the same cache or in m itself, unless m was purged since the fill began.
-func (m *memo[K, V]) keep(keeper *memo[K, V], key K, e entry[V], generation uint64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.generation == generation {
-		keeper.entries.Add(key, e)
+	if f.err = err; err == nil {
+		f.value = value
 	}
 }
 
-func (m *memo[K, V]) currentGeneration() uint64 {
+// land ends a flight and stores its value, unless it failed or the memo was purged since it began. What was read is as old
+// as the fill's beginning.
+func (m *memo[K, V]) land(key K, f *flight[V], started time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.generation
+	if m.flights[key] == f {
+		delete(m.flights, key)
+	}
+	switch {
+	case f.err != nil || f.generation != m.generation:
+	case m.negative(f.value):
+		m.absent.Add(key, entry[V]{f.value, started.Add(m.cfg.NegativeTTL)})
+	default:
+		m.entries.Add(key, entry[V]{f.value, started.Add(m.cfg.TTL)})
+	}
 }
 
 func (m *memo[K, V]) purge() {
@@ -129,8 +150,9 @@ func (m *memo[K, V]) purge() {
 	defer m.mu.Unlock()
 	m.generation++
 	m.entries.Purge()
+	m.absent.Purge()
 }
 
 func (m *memo[K, V]) stats() CacheStats {
-	return CacheStats{Hits: m.hits.Load(), Misses: m.misses.Load(), Entries: m.entries.Len()}
+	return CacheStats{Hits: m.hits.Load(), Misses: m.misses.Load(), Entries: m.entries.Len() + m.absent.Len()}
 }

@@ -3,9 +3,13 @@
 package directory
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -35,16 +39,16 @@ func NewPostgres(db Querier, timeout time.Duration) *Postgres {
 // MaxTenants bounds TenantIDs; more is answered as STORE_UNAVAILABLE rather than cut.
 const MaxTenants = 100_000
 
-// The user, his tenant's name and his grants in one round trip. Email is compared by the documented folding; an index for
-// it is the operator's to make: create index on users (lower(email::text collate "C")).
+// A person and all grants in one round trip; each grant is "<agent id> <role>". Email is compared by the documented
+// folding; an index for it is the operator's to make: create index on users (lower(email::text collate "C")).
 const findUsersSQL = `
-select u.user_id, u.email, u.full_name, u.tenant_id::text, t.known is not null, t.name, u.role, u.is_superadmin, u.disabled,
-       (select coalesce(array_agg(l.agent_id order by l.agent_id, l.role), '{}') from meshsso.device_links l where l.user_id = u.user_id),
-       (select coalesce(array_agg(coalesce(l.role, '') order by l.agent_id, l.role), '{}') from meshsso.device_links l where l.user_id = u.user_id)
+select u.user_id, u.email, u.full_name, u.tenant_id::text, u.role, u.is_superadmin, u.disabled,
+       array(select l.agent_id || ' ' || coalesce(l.role, '') from meshsso.device_links l where l.user_id = u.user_id and l.agent_id is not null)
   from meshsso.users u
-  left join lateral (select true as known, x.name from meshsso.tenants x where x.tenant_id = u.tenant_id limit 1) t on true
  where lower(u.email collate "C") = $1
  limit 3`
+
+const findTenantSQL = `select name from meshsso.tenants where tenant_id = $1::uuid limit 1`
 
 // A node id that rows of different tenants claim, or one tenant and none, belongs to nobody.
 const tenantDevicesSQL = `
@@ -87,6 +91,15 @@ func (p *Postgres) Devices(ctx context.Context, scope authsvc.Scope) (*authsvc.D
 	return &authsvc.DeviceSet{Scope: scope, Devices: devices}, nil
 }
 
+// FindTenant reads one tenant.
+func (p *Postgres) FindTenant(ctx context.Context, id string) (authsvc.Tenant, error) {
+	names, err := query(ctx, p, pgx.RowTo[*string], findTenantSQL, id)
+	if err != nil || len(names) == 0 {
+		return authsvc.Tenant{ID: id}, err
+	}
+	return authsvc.Tenant{ID: id, Name: deref(names[0]), Known: true}, nil
+}
+
 // TenantIDs lists every tenant.
 func (p *Postgres) TenantIDs(ctx context.Context) ([]string, error) {
 	ids, err := query(ctx, p, pgx.RowTo[string], tenantIDsSQL, MaxTenants+1)
@@ -123,24 +136,29 @@ func unavailable(err error) error {
 
 func scanUser(row pgx.CollectableRow) (authsvc.User, error) {
 	var (
-		u                             authsvc.User
-		id                            *int64
-		email, name, tenant, tn, role *string
-		superadmin, disabled          *bool
-		agents                        []int64
-		roles                         []string
+		u                         authsvc.User
+		id                        *int64
+		email, name, tenant, role *string
+		superadmin, disabled      *bool
+		grants                    []string
 	)
-	err := row.Scan(&id, &email, &name, &tenant, &u.TenantKnown, &tn, &role, &superadmin, &disabled, &agents, &roles)
-	if err != nil {
+	if err := row.Scan(&id, &email, &name, &tenant, &role, &superadmin, &disabled, &grants); err != nil {
 		return u, err
 	}
 	// NULL never grants: no id matches a token's, no flag is not superadmin, an unknown state is disabled.
 	u.ID, u.Email, u.FullName, u.TenantID = deref(id), deref(email), deref(name), deref(tenant)
-	u.TenantName, u.Role, u.IsSuperadmin = deref(tn), deref(role), deref(superadmin)
-	u.Disabled = disabled == nil || *disabled
-	for i := range min(len(agents), len(roles)) {
-		u.Grants = append(u.Grants, authsvc.Grant{AgentID: agents[i], Role: roles[i]})
+	u.Role, u.IsSuperadmin, u.Disabled = deref(role), deref(superadmin), disabled == nil || *disabled
+	for _, g := range grants {
+		agent, role, _ := strings.Cut(g, " ")
+		n, err := strconv.ParseInt(agent, 10, 64)
+		if err != nil {
+			return u, err
+		}
+		u.Grants = append(u.Grants, authsvc.Grant{AgentID: n, Role: role})
 	}
+	slices.SortFunc(u.Grants, func(a, b authsvc.Grant) int {
+		return cmp.Or(cmp.Compare(a.AgentID, b.AgentID), cmp.Compare(a.Role, b.Role))
+	})
 	return u, nil
 }
 

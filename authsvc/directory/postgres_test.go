@@ -144,11 +144,11 @@ func TestThousandCallersShareOneQuery(t *testing.T) {
 		})
 	}
 	leave()
+	close(tr.hold)
+	wg.Wait()
 	if err := <-first; !errors.Is(err, context.Canceled) {
 		t.Errorf("the leaver got %v", err)
 	}
-	close(tr.hold)
-	wg.Wait()
 	if good.Load() != 1000 || bad.Load() != 0 || tr.queries.Load() != 1 {
 		t.Errorf("%d good, %d bad, %d queries", good.Load(), bad.Load(), tr.queries.Load())
 	}

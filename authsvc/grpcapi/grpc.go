@@ -17,6 +17,9 @@ import (
 	pb "github.com/everydaytech/meshsso/proto/meshsso/v1"
 )
 
+// streamWorkers is how many calls are served at once without a new goroutine.
+const streamWorkers = 32
+
 // Health follows the database: SERVING only while it is there.
 type Health struct{ server *health.Server }
 
@@ -39,6 +42,8 @@ func NewServer(log *slog.Logger, opts ...grpc.ServerOption) (*grpc.Server, *Heal
 	opts = append([]grpc.ServerOption{
 		grpc.MaxRecvMsgSize(MaxRecvBytes),
 		grpc.UnaryInterceptor(recoverUnary(log)),
+		// Goroutines that are kept need not grow their stack for each call; beyond them each call gets one of its own.
+		grpc.NumStreamWorkers(streamWorkers),
 		// A client may ask often whether we live, also while it has no call under way: it waits for a restart of ours.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 	}, opts...)

@@ -85,7 +85,7 @@ func newApp(ctx context.Context, cfg config, log *slog.Logger) (*app, error) {
 	}
 	people := directory.Gated{Inner: cache, Open: &monitor.Open}
 	bridge := meshbridge.New(meshbridge.Config{Domains: cfg.domains, Groups: cfg.flags.CacheSize, Log: log}, people)
-	service := &authsvc.Service{Verifier: cfg.verifier, Users: people, Devices: people, Roles: claims.RoleRule{}}
+	service := &authsvc.Service{Verifier: cfg.verifier, Users: people, Tenants: people, Devices: people, Roles: claims.RoleRule{}}
 	api := &grpcapi.Server{
 		Auth: service, Mapper: bridge, Groups: bridge, Metrics: grpcapi.NewMetrics(registry), Log: log,
 	}

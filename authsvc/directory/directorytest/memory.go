@@ -24,7 +24,6 @@ func (m Memory) FindUsers(ctx context.Context, email string) ([]authsvc.User, er
 	var out []authsvc.User
 	for _, u := range m.World.Users {
 		if foldASCII(u.Email) == email && len(out) < 3 {
-			u.TenantName, u.TenantKnown = m.World.Tenants[u.TenantID], m.World.Tenants[u.TenantID] != ""
 			out = append(out, u)
 		}
 	}
@@ -47,6 +46,12 @@ func (m Memory) Devices(ctx context.Context, scope authsvc.Scope) (*authsvc.Devi
 		set.Devices = append(set.Devices, d)
 	}
 	return set, nil
+}
+
+// FindTenant reads one.
+func (m Memory) FindTenant(ctx context.Context, id string) (authsvc.Tenant, error) {
+	name, ok := m.World.Tenants[id]
+	return authsvc.Tenant{ID: id, Name: name, Known: ok}, ctx.Err()
 }
 
 // TenantIDs lists the tenants.

@@ -21,8 +21,8 @@ const (
 // World is what a directory under test must hold.
 type World struct {
 	Tenants map[string]string // id → name
-	Users   []authsvc.User    // without TenantKnown and TenantName, which follow from Tenants
-	Devices []authsvc.Device  // without Disputed, which follows from the rest
+	Users   []authsvc.User
+	Devices []authsvc.Device // without Disputed, which follows from the rest
 }
 
 // Standard is the world of the suite.
@@ -97,21 +97,18 @@ func users(t *testing.T, dir authsvc.Directory) {
 		return rows[0]
 	}
 	u := one("tech@acme.example")
-	if u.ID != 1 || u.Email != "Tech@Acme.example" || u.FullName != "Tess" || u.TenantID != TenantA || !u.TenantKnown ||
-		u.TenantName != "Acme" || u.Role != "technician" || u.IsSuperadmin || u.Disabled {
+	if u.ID != 1 || u.Email != "Tech@Acme.example" || u.FullName != "Tess" || u.TenantID != TenantA ||
+		u.Role != "technician" || u.IsSuperadmin || u.Disabled {
 		t.Errorf("the row is %+v", u)
 	}
 	if !slices.Equal(u.Grants, []authsvc.Grant{{AgentID: 1, Role: "admin"}, {AgentID: 2, Role: "viewer"}}) {
 		t.Errorf("the grants are %+v", u.Grants)
 	}
-	if u := one("root@x.example"); u.TenantID != "" || u.TenantKnown || !u.IsSuperadmin || len(u.Grants) != 0 {
+	if u := one("root@x.example"); u.TenantID != "" || !u.IsSuperadmin || len(u.Grants) != 0 {
 		t.Errorf("the superadmin is %+v", u)
 	}
 	if u := one("off@x.example"); !u.Disabled {
 		t.Error("disabled is lost")
-	}
-	if u := one("lost@x.example"); u.TenantID != Lost || u.TenantKnown {
-		t.Errorf("the lost one is %+v", u)
 	}
 }
 
@@ -151,6 +148,11 @@ func devices(t *testing.T, dir authsvc.Directory) {
 }
 
 func tenants(t *testing.T, dir authsvc.Directory) {
+	for id, want := range map[string]authsvc.Tenant{TenantA: {ID: TenantA, Name: "Acme", Known: true}, Lost: {ID: Lost}} {
+		if got, err := dir.FindTenant(t.Context(), id); err != nil || got != want {
+			t.Errorf("the tenant is %+v, %v; want %+v", got, err, want)
+		}
+	}
 	ids, err := dir.TenantIDs(t.Context())
 	ids = slices.Sorted(slices.Values(ids))
 	if err != nil || !slices.Equal(ids, []string{TenantA, TenantB}) {

@@ -1,0 +1,285 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/everydaytech/meshsso/internal/testpg"
+	pb "github.com/everydaytech/meshsso/proto/meshsso/v1"
+)
+
+// The figures of the service, on the program's own wiring with a no-op service beside it:
+//
+//	go test -run '^$' -bench '^BenchmarkFigures$' -benchtime 1x ./cmd/meshsso -figures FILE
+//
+// FILE gets a JSON array. Ratios are of one round; rounds alternate, so that a busy machine meets both sides.
+var figuresFile = flag.String("figures", "", "where BenchmarkFigures writes its JSON")
+
+// figure is one line of bench/results.json.
+type figure struct {
+	Name   string         `json:"name"`
+	Value  float64        `json:"value"`
+	Unit   string         `json:"unit"`
+	Goal   string         `json:"goal"`
+	Spread [2]float64     `json:"spread"` // least and greatest round
+	Raw    map[string]any `json:"raw"`
+}
+
+const (
+	rounds      = 9
+	warmClients = 16
+	warmRound   = time.Second
+	coldPerLap  = 300
+)
+
+func BenchmarkFigures(b *testing.B) {
+	for b.Loop() {
+		bed := newBed(b)
+		figures := append([]figure{bed.warm(b)}, bed.cold(b)...)
+		for _, f := range figures {
+			b.Logf("%s: %.3f %s (%.3f..%.3f), goal %q", f.Name, f.Value, f.Unit, f.Spread[0], f.Spread[1], f.Goal)
+		}
+		b.ReportMetric(figures[0].Value, "warm/noop")
+		b.ReportMetric(figures[1].Value, "cold/query")
+		if *figuresFile == "" {
+			continue
+		}
+		data, err := json.MarshalIndent(figures, "", "  ")
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := os.WriteFile(*figuresFile, append(data, '\n'), 0o644); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// bed is a server with people enough for every cold call to meet a new one.
+type bed struct {
+	vars   map[string]string
+	pg     *pgx.Conn
+	people int // the next cold one
+}
+
+const benchPeople = 3 * (rounds + 1) * coldPerLap
+
+// noop is the cheapest unary service that gRPC can carry.
+var noop = grpc.ServiceDesc{
+	ServiceName: "bench.Noop", HandlerType: (*any)(nil),
+	Methods: []grpc.MethodDesc{{MethodName: "Call", Handler: func(_ any, ctx context.Context, dec func(any) error, unary grpc.UnaryServerInterceptor) (any, error) {
+		in := &emptypb.Empty{}
+		if err := dec(in); err != nil {
+			return nil, err
+		}
+		return unary(ctx, in, &grpc.UnaryServerInfo{FullMethod: "/bench.Noop/Call"}, func(context.Context, any) (any, error) { return &emptypb.Empty{}, nil })
+	}}},
+}
+
+func newBed(b *testing.B) *bed {
+	b.Helper()
+	db := testpg.New(b)
+	db.Migrate(b)
+	db.Exec(b, seedSQL)
+	db.Exec(b, fmt.Sprintf(`insert into public.users select 1000 + n, 'Person' || n || '@acme.example', 'Person ' || n, '%s', 'technician', false, false from generate_series(1, %d) n`, tenantA, benchPeople))
+	db.Exec(b, fmt.Sprintf(`insert into public.agents select 1000 + n, 'u' || n, 'host' || n, 'linux', '%s', 'node//' || rpad(n::text, 64, 'x') from generate_series(1, 200) n`, tenantA))
+	db.Exec(b, `create index on public.users (lower(email::text collate "C")); analyze`)
+	vars := varsFor(b, db)
+	vars["MESHSSO_CACHE_SIZE"] = fmt.Sprint(2 * benchPeople)
+	serveWithNoop(b, vars)
+	return &bed{vars: vars, pg: db.Conn}
+}
+
+// serveWithNoop is serveCmd.Run with one more service.
+func serveWithNoop(b *testing.B, vars map[string]string) {
+	b.Helper()
+	c := cli{}
+	c.Serve.serveFlags = serveFlags{
+		listenFlags: listenFlags{Listen: vars["MESHSSO_LISTEN"]}, Leeway: "30s", CacheTTL: "5m", CacheSize: 2 * benchPeople, QueryTimeout: "2s", Metrics: "off", LogLevel: "info",
+	}
+	cfg, err := c.Serve.readConfig(testEnv(vars, &syncBuffer{}))
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	a, err := newApp(ctx, cfg, slog.New(slog.NewJSONHandler(io.Discard, nil)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	a.server.RegisterService(&noop, struct{}{})
+	done := make(chan error, 1)
+	go func() { done <- a.serve(ctx, cfg) }()
+	b.Cleanup(func() { cancel(); <-done; a.pool.Close() })
+	i := &instance{vars: vars, log: &syncBuffer{}}
+	i.connect(b)
+	i.awaitHealth(b, serving)
+}
+
+func (d *bed) dial(b *testing.B) *grpc.ClientConn {
+	b.Helper()
+	conn, err := grpc.NewClient(d.vars["MESHSSO_LISTEN"], grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+func callNoop(ctx context.Context, conn *grpc.ClientConn) error {
+	return conn.Invoke(ctx, "/bench.Noop/Call", &emptypb.Empty{}, &emptypb.Empty{})
+}
+
+// warm compares rates: 16 connections, each with one call at a time, as many as go.
+func (d *bed) warm(b *testing.B) figure {
+	var conns []*grpc.ClientConn
+	for range warmClients {
+		conns = append(conns, d.dial(b))
+	}
+	token := dashboardToken("person1@acme.example", tenantA, 1001, nil)
+	validate := func(ctx context.Context, conn *grpc.ClientConn) error {
+		_, err := pb.NewAuthServiceClient(conn).ValidateToken(ctx, &pb.ValidateTokenRequest{Token: token, Hook: pb.Hook_HOOK_ROOT, ClientIp: "192.0.2.7"})
+		return err
+	}
+	rate(b, conns, warmRound/4, callNoop)
+	rate(b, conns, warmRound/4, validate)
+	var ratios, noops, validations []float64
+	for range rounds {
+		n, v := rate(b, conns, warmRound, callNoop), rate(b, conns, warmRound, validate)
+		noops, validations, ratios = append(noops, n), append(validations, v), append(ratios, v/n)
+	}
+	return figure{
+		Name: "Warm ValidateToken ÷ a no-op unary call on the same server, Go client, 16 connections", Value: median(ratios), Unit: "ratio of rates",
+		Goal: "≥ 0.60", Spread: spread(ratios), Raw: map[string]any{"noop_per_second": noops, "validate_per_second": validations},
+	}
+}
+
+// rate gives calls a second over all connections.
+func rate(b *testing.B, conns []*grpc.ClientConn, during time.Duration, call func(context.Context, *grpc.ClientConn) error) float64 {
+	b.Helper()
+	var calls, failed atomic.Int64
+	var wg sync.WaitGroup
+	begin := time.Now()
+	for _, conn := range conns {
+		wg.Go(func() {
+			for time.Since(begin) < during {
+				if call(b.Context(), conn) != nil {
+					failed.Add(1)
+				}
+				calls.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if failed.Load() > 0 {
+		b.Fatalf("%d of %d calls failed", failed.Load(), calls.Load())
+	}
+	return float64(calls.Load()) / time.Since(begin).Seconds()
+}
+
+// cold compares medians of single calls, one after the other: a person whom nobody asked for yet, against bare queries on
+// a connection of their own. The kinds alternate call by call, so that none has the machine's caches to itself.
+func (d *bed) cold(b *testing.B) []figure {
+	client := pb.NewAuthServiceClient(d.dial(b))
+	conn := d.dial(b)
+	email := func() string {
+		d.people++
+		return fmt.Sprintf("person%d@acme.example", d.people)
+	}
+	validate := func() func() error {
+		token := dashboardToken(email(), tenantA, 1000+d.people, nil)
+		return func() error {
+			_, err := client.ValidateToken(b.Context(), &pb.ValidateTokenRequest{Token: token, Hook: pb.Hook_HOOK_ROOT})
+			return err
+		}
+	}
+	query := func(sql string) func() func() error {
+		return func() func() error {
+			arg, v := email(), ""
+			return func() error { return d.pg.QueryRow(b.Context(), sql, arg).Scan(&v) }
+		}
+	}
+	kinds := []kind{
+		{"cold_us", validate},
+		{"select_user_by_email_us", query(`select email from meshsso.users where lower(email collate "C") = $1`)},
+		{"select_constant_us", query(`select $1::text`)},
+		{"noop_call_us", func() func() error { return func() error { return callNoop(b.Context(), conn) } }},
+	}
+	laps(b, kinds, coldPerLap) // warms the connections and the tenant
+	raw := map[string]any{}
+	series := map[string][]float64{}
+	for range rounds {
+		for name, v := range laps(b, kinds, coldPerLap) {
+			series[name] = append(series[name], v)
+			raw[name] = series[name]
+		}
+	}
+	against := func(name string) ([]float64, float64) {
+		out := make([]float64, rounds)
+		for i := range out {
+			out[i] = series["cold_us"][i] / series[name][i]
+		}
+		return out, median(out)
+	}
+	byEmail, value := against("select_user_by_email_us")
+	constant, least := against("select_constant_us")
+	return []figure{
+		{
+			Name:  "Cold ValidateToken (new person, warm tenant) ÷ one bare pgx query (the person's e-mail by e-mail), one connection, p50",
+			Value: value, Unit: "ratio of medians", Goal: "≤ 4.5", Spread: spread(byEmail), Raw: raw,
+		},
+		{
+			Name:  "Cold ValidateToken ÷ the cheapest pgx query there is (a constant), one connection, p50",
+			Value: least, Unit: "ratio of medians", Spread: spread(constant), Raw: raw,
+		},
+	}
+}
+
+// kind is one kind of call; prepare makes the next one, outside the time that is taken.
+type kind struct {
+	name    string
+	prepare func() func() error
+}
+
+// laps gives each kind's median in microseconds over n calls, the kinds alternating.
+func laps(b *testing.B, kinds []kind, n int) map[string]float64 {
+	b.Helper()
+	all := map[string][]float64{}
+	for range n {
+		for _, k := range kinds {
+			call := k.prepare()
+			begin := time.Now()
+			err := call()
+			took := time.Since(begin)
+			if err != nil {
+				b.Fatal(k.name, err)
+			}
+			all[k.name] = append(all[k.name], float64(took.Nanoseconds())/1000)
+		}
+	}
+	out := map[string]float64{}
+	for name, v := range all {
+		out[name] = median(v)
+	}
+	return out
+}
+
+func median(v []float64) float64 {
+	s := slices.Sorted(slices.Values(v))
+	return s[len(s)/2]
+}
+
+func spread(v []float64) [2]float64 { return [2]float64{slices.Min(v), slices.Max(v)} }
