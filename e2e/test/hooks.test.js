@@ -53,6 +53,7 @@ describe('hooks', { timeout: 280000 }, () => {
             const { status, body } = await lab.mesh.get(target, headers);
             assert.equal(status, 200);
             assert.match(body, /xterm/i);
+            assert.ok(!body.includes(token) && body.includes('history.replaceState'), 'the token leaves this address bar too');
         });
 
         test('control.ashx by ' + source, async () => {

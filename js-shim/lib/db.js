@@ -22,13 +22,14 @@ function createStore(parent) {
 /**
  * People of ours live in MeshCentral's memory only: a restart or a removed shim leaves no account and no right behind.
  * MeshCentral saves user objects from dozens of places (a changed language is enough), so its two write functions skip ours.
- * @param {object} db MeshCentral's database object. @param {(id: string) => boolean} isOurs
+ * A socket that closes late saves the object of somebody who has just ended: ours by the object, not only by the id.
+ * @param {object} db MeshCentral's database object. @param {(user: object) => boolean} isOurs
  */
 function keepOutOfDatabase(db, isOurs) {
     const { Set: set, SetUser: setUser } = db;
-    db.SetUser = function (user, ...rest) { if (user != null && isOurs(user._id)) { return; } return setUser.call(db, user, ...rest); };
+    db.SetUser = function (user, ...rest) { if (user != null && isOurs(user)) { return; } return setUser.call(db, user, ...rest); };
     db.Set = function (doc, func) {
-        if (doc != null && doc.type === 'user' && isOurs(doc._id)) { if (func) { func(null); } return; }
+        if (doc != null && doc.type === 'user' && isOurs(doc)) { if (func) { func(null); } return; }
         return set.call(db, doc, func);
     };
 }

@@ -10,7 +10,8 @@ const MAX_TIMER = 0x7FFFFFFF; // the longest that a Node timer waits, in millise
  * @param {object} webserver MeshCentral's web server object. @param {object} parts {groups, meshes, nodes, now}
  */
 function createPeople(webserver, { groups, meshes, nodes, now }) {
-    const people = new Map(); // user id → {user, group, expires, timer}
+    const people = new Map(); // user id → {user, group, links, expires, timer}
+    const made = new WeakSet(); // every user object that came from here, also of people who have ended
 
     /** Makes or refreshes the person of a validation's answer. Returns {user, expires (ms)}. */
     async function admit(reply) {
@@ -34,6 +35,7 @@ function createPeople(webserver, { groups, meshes, nodes, now }) {
         const seconds = Math.floor(now() / 1000);
         const user = { type: 'user', _id: wish.id, emailVerified: true, domain: wish.domain, links: {}, creation: seconds, login: seconds, access: seconds };
         const person = { user, group: null, links: new Map(), expires: 0, timer: null };
+        made.add(user);
         people.set(wish.id, person);
         return person;
     }
@@ -111,6 +113,7 @@ function createPeople(webserver, { groups, meshes, nodes, now }) {
     return {
         admit, end,
         has: (id) => people.has(id),
+        isOurs: (user) => made.has(user) || people.has(user._id),
         close() { for (const person of people.values()) { clearTimeout(person.timer); } }
     };
 }

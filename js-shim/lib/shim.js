@@ -44,7 +44,7 @@ function createShim(parent, config) {
     return {
         /** Starts: from now on people of ours never reach MeshCentral's database, and its log shows no token. */
         init() {
-            keepOutOfDatabase(parent.db, (id) => state !== null && state.people.has(id));
+            keepOutOfDatabase(parent.db, (user) => state !== null && state.people.isOurs(user));
             redactDebug(parent);
             if (config.dashboardOrigins.length > 0) { parent.config.settings.allowframing = true; } // bounded by frame-ancestors
             health.start();

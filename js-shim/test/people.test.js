@@ -134,12 +134,14 @@ test('at the end of the last JWT the person, its sockets and tunnels end', async
     assert.deepEqual(closed, ['hers', 'hers-agent', 'download']);
     assert.ok(webserver.events.some(({ ids, event }) => event === 'close' && ids[0] === user._id));
     assert.equal(people.has(user._id), false);
+    assert.equal(people.isOurs(user), true, 'a socket that closes late must not save her');
+    assert.equal(people.isOurs({ _id: user._id }), false, 'an account made later under this id is MeshCentral\'s own');
 });
 
 test('people of ours are kept out of MeshCentral\'s database, everybody else is not', () => {
     const written = [];
     const db = { Set(doc, func) { written.push(doc._id); if (func) { func(null); } }, SetUser(user) { if (user != null) { this.Set(user); } } };
-    keepOutOfDatabase(db, (id) => id === 'user//ours');
+    keepOutOfDatabase(db, (user) => user._id === 'user//ours');
     db.SetUser({ type: 'user', _id: 'user//ours' });
     let called = false;
     db.Set({ type: 'user', _id: 'user//ours' }, () => { called = true; });

@@ -2,7 +2,7 @@
 // Every other request: an express middleware after MeshCentral's own session and security middleware.
 
 const { Denied } = require('../denied');
-const { frameAncestors, sendPage } = require('../page');
+const { frameAncestors, sendPage, wrapRender } = require('../page');
 
 // Sockets that authenticate by themselves: agents, and those that pass the websocket hook.
 const OWN_SOCKETS = new Set(['agent.ashx', 'meshrelay.ashx', 'ws', 'control.ashx']);
@@ -21,7 +21,7 @@ function createHttpHook({ config, signIn, log }) {
         if (deciding === null) { return next(); }
         const resume = req.ws ? hold(req.ws) : () => true;
         deciding.then((verdict) => {
-            if (verdict !== null) { signIn.signIn(req, verdict); }
+            if (verdict !== null) { signIn.signIn(req, verdict); if (!req.ws) { wrapRender(res); } }
             // In the same tick: a frame that arrives between resume and the handler would find nobody listening.
             if (resume()) { next(); }
         }).catch((err) => {
