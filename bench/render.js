@@ -1,0 +1,40 @@
+#!/usr/bin/env node
+'use strict';
+// bench/results.json → docs/benchmarks.md. Nothing is left out: a figure that misses its goal says so.
+
+const fs = require('fs');
+const path = require('path');
+
+const figures = JSON.parse(fs.readFileSync(path.join(__dirname, 'results.json'), 'utf8'));
+const { machine } = figures[0].raw;
+
+/** Whether a value keeps a goal such as "… p50: ≤ 4.5" or "…: ≥ 0.60"; null for a figure without one. */
+function kept({ value, goal }) {
+    const match = /([≤≥]) *([\d.]+)/.exec(goal || '');
+    if (match === null) { return null; }
+    return (match[1] === '≤') ? value <= Number(match[2]) : value >= Number(match[2]);
+}
+
+const rows = figures.map((figure) => {
+    const verdict = { true: 'kept', false: '**missed**', null: '–' }[String(kept(figure))];
+    return `| ${figure.name} | ${figure.value.toFixed(2)} | ${figure.spread.map((value) => value.toFixed(2)).join(' … ')} | ${figure.unit} | ${figure.goal || '–'} | ${verdict} |`;
+});
+
+fs.writeFileSync(path.join(__dirname, '..', 'docs', 'benchmarks.md'), `# Figures
+
+Ratios against something measured in the same run, because microseconds are the machine's. Each value is the median of
+alternating rounds; the spread is the least and the greatest of them. Raw numbers are in
+[bench/results.json](../bench/results.json).
+
+| figure | value | spread | unit | goal | |
+| --- | --- | --- | --- | --- | --- |
+${rows.join('\n')}
+
+Measured on ${machine.cores} cores of ${machine.cpu}, ${machine.memoryGiB} GiB, Linux ${machine.kernel}, ${machine.go}, Node ${machine.node}, by
+
+\`\`\`sh
+make bench
+\`\`\`
+
+which writes \`bench/results.json\` and this page anew.
+`);

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Measures every figure and renders them. Leave the machine alone meanwhile.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+echo "the service (about a minute)"
+go test -run '^$' -bench '^BenchmarkFigures$' -benchtime 1x ./cmd/meshsso -figures "$work/service.json"
+echo "the shim"
+node bench/shim.js "$work/shim.json"
+node bench/merge.js bench/results.json "$work/service.json" "$work/shim.json"
+node bench/render.js
+cat docs/benchmarks.md
