@@ -22,7 +22,8 @@ type Bridge struct {
 
 	groups  *lru.Cache[groupName, *group] // made from the DeviceSet that they hold
 	owners  *lru.Cache[string, owner]     // group key → whose it is
-	scan    sync.Mutex                    // one search through all tenants at a time
+	replies *lru.Cache[tenantKey, *pb.Tenant]
+	scan    sync.Mutex // one search through all tenants at a time
 	ignored atomic.Uint64
 	warned  sync.Map // authsvc.Scope → struct{}: said once
 }
@@ -31,6 +32,11 @@ type groupName struct {
 	domain string
 	scope  authsvc.Scope
 	role   authsvc.Role
+}
+
+type tenantKey struct {
+	tenant authsvc.Tenant
+	domain string
 }
 
 type owner struct {
@@ -55,11 +61,12 @@ func New(cfg Config, dir interface {
 	// The only error of these is a size below one.
 	groups, _ := lru.New[groupName, *group](max(cfg.Groups, 1))
 	owners, _ := lru.New[string, owner](max(4*cfg.Groups, 1))
+	replies, _ := lru.New[tenantKey, *pb.Tenant](max(cfg.Groups, 1))
 	domains := map[string]bool{"": true}
 	for _, d := range cfg.Domains {
 		domains[d] = true
 	}
-	return &Bridge{domains: domains, devices: dir, tenants: dir, log: cfg.Log, groups: groups, owners: owners}
+	return &Bridge{domains: domains, devices: dir, tenants: dir, log: cfg.Log, groups: groups, owners: owners, replies: replies}
 }
 
 // DevicesIgnored counts devices that got no link because their node id is unusable or disputed, each time that a group is
@@ -85,12 +92,23 @@ func (b *Bridge) MapUser(id *authsvc.Identity, domain string) (*pb.ValidateToken
 		VerifiedBy: verifiedBy(id.Claims.Key),
 	}
 	if t := id.Tenant; t.ID != "" {
-		resp.Tenant = &pb.Tenant{Id: t.ID, Name: DisplayName(t.Name, ""), DeviceGroupId: DeviceGroupID(domain, t.ID)}
+		resp.Tenant = b.tenant(t, domain)
 	}
 	if id.Devices != nil && DeviceRights(id.Role) != 0 {
 		resp.UserGroup = b.group(id.Devices, domain, id.Role).proto
 	}
 	return resp, nil
+}
+
+// tenant gives the reply's tenant, made once a tenant and domain.
+func (b *Bridge) tenant(t authsvc.Tenant, domain string) *pb.Tenant {
+	key := tenantKey{t, domain}
+	if made, ok := b.replies.Get(key); ok {
+		return made
+	}
+	made := &pb.Tenant{Id: t.ID, Name: DisplayName(t.Name, ""), DeviceGroupId: DeviceGroupID(domain, t.ID)}
+	b.replies.Add(key, made)
+	return made
 }
 
 func (b *Bridge) user(id *authsvc.Identity, domain string) *pb.User {

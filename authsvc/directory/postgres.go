@@ -50,20 +50,23 @@ select u.user_id, u.email, u.full_name, u.tenant_id::text, u.role, u.is_superadm
 
 const findTenantSQL = `select name from meshsso.tenants where tenant_id = $1::uuid limit 1`
 
-// A node id that rows of different tenants claim, or one tenant and none, belongs to nobody.
+// A node id that rows of different tenants claim, or one tenant and none, belongs to nobody. Of other tenants' rows only
+// those in hex are brought to a key by the full rule, which is dear; of all others the last 64 characters tell as much.
 const tenantDevicesSQL = `
-with elsewhere as (
-  select distinct meshsso.node_key(o.node_id) as key from meshsso.agents o where o.tenant_id is distinct from $1::uuid)
-select a.agent_id, a.uuid, a.hostname, a.platform, a.tenant_id::text, a.node_id, e.key is not null
-  from meshsso.agents a
-  left join elsewhere e on e.key = meshsso.node_key(a.node_id)
- where a.tenant_id = $1::uuid
- order by a.agent_id`
+with mine as (
+  select a.*, meshsso.node_key(a.node_id) as key from meshsso.agents a where a.tenant_id = $1::uuid),
+disputed as (
+  select distinct m.key from mine m join meshsso.agents o on m.key = ` + otherKey + `
+   where o.tenant_id is distinct from $1::uuid)
+select m.agent_id, m.uuid, m.hostname, m.platform, m.tenant_id::text, m.node_id, d.key is not null
+  from mine m left join disputed d on d.key = m.key
+ order by m.agent_id`
+
+const otherKey = `(case when length(o.node_id) = 96 then meshsso.node_key(o.node_id) else right(o.node_id, 64) end)`
 
 const allDevicesSQL = `
 with disputed as (
-  select meshsso.node_key(o.node_id) as key from meshsso.agents o
-   where meshsso.node_key(o.node_id) is not null
+  select ` + otherKey + ` as key from meshsso.agents o where o.node_id is not null
    group by 1 having count(distinct coalesce(o.tenant_id::text, '')) > 1)
 select a.agent_id, a.uuid, a.hostname, a.platform, a.tenant_id::text, a.node_id, d.key is not null
   from meshsso.agents a

@@ -34,14 +34,10 @@ type Config struct {
 
 // Verifier verifies HS256 tokens. Safe for concurrent use.
 type Verifier struct {
-	keys   []namedKey
+	keys   []*signer
+	header acceptedHeader
 	expiry *jwt.Validator // exp: no leeway
 	start  *jwt.Validator // nbf, iat
-}
-
-type namedKey struct {
-	id  authsvc.KeyID
-	key []byte
 }
 
 var _ authsvc.Verifier = (*Verifier)(nil)
@@ -56,12 +52,12 @@ func New(cfg Config) (*Verifier, error) {
 		now = time.Now
 	}
 	v := &Verifier{
-		keys:   []namedKey{{authsvc.KeyDashboard, cfg.DashboardKey}},
+		keys:   []*signer{newSigner(authsvc.KeyDashboard, cfg.DashboardKey)},
 		expiry: jwt.NewValidator(jwt.WithTimeFunc(now), jwt.WithExpirationRequired()),
 		start:  jwt.NewValidator(jwt.WithTimeFunc(now), jwt.WithIssuedAt(), jwt.WithLeeway(cfg.Leeway)),
 	}
 	if len(cfg.AgentKey) > 0 {
-		v.keys = append(v.keys, namedKey{authsvc.KeyAgent, cfg.AgentKey})
+		v.keys = append(v.keys, newSigner(authsvc.KeyAgent, cfg.AgentKey))
 	}
 	return v, nil
 }
@@ -85,7 +81,7 @@ func checkConfig(cfg Config) error {
 
 // Verify gives the claims of a token that holds now. Errors: the TOKEN_* reasons.
 func (v *Verifier) Verify(token authsvc.Token) (authsvc.Claims, error) {
-	raw, err := parse(token.Reveal())
+	raw, err := parse(token.Reveal(), &v.header)
 	if err != nil {
 		return authsvc.Claims{}, err
 	}
@@ -112,7 +108,7 @@ func (v *Verifier) Verify(token authsvc.Token) (authsvc.Claims, error) {
 func (v *Verifier) verifiedBy(raw compact) authsvc.KeyID {
 	found := authsvc.KeyNone
 	for _, k := range v.keys {
-		if jwt.SigningMethodHS256.Verify(raw.signed, raw.signature, k.key) == nil {
+		if k.verifies(raw) {
 			found = k.id
 		}
 	}
