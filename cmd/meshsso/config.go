@@ -24,7 +24,6 @@ func (e configError) Unwrap() error { return e.error }
 // config is everything that serve needs, read and judged.
 type config struct {
 	tuning
-	flags    serveFlags
 	listen   listenAddr
 	verifier *token.Verifier
 	db       database
@@ -33,7 +32,7 @@ type config struct {
 
 // readConfig reports all faults at once.
 func (c serveCmd) readConfig(e env) (config, error) {
-	cfg := config{flags: c.serveFlags}
+	var cfg config
 	var errs []error
 	var err error
 	cfg.tuning, err = c.read()

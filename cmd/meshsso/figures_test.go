@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"slices"
@@ -117,21 +116,27 @@ func serveWithNoop(b *testing.B, vars map[string]string) {
 	b.Helper()
 	c := cli{}
 	c.Serve.serveFlags = serveFlags{
-		listenFlags: listenFlags{Listen: vars["MESHSSO_LISTEN"]}, Leeway: "30s", CacheTTL: "5m", CacheSize: 2 * benchPeople, QueryTimeout: "2s", Metrics: "off", LogLevel: "info",
+		listenFlags: listenFlags{Listen: vars["MESHSSO_LISTEN"]}, Leeway: "30s", CacheTTL: "5m", CacheSize: fmt.Sprint(2 * benchPeople), QueryTimeout: "2s", Metrics: "off", LogLevel: "info",
 	}
 	cfg, err := c.Serve.readConfig(testEnv(vars, &syncBuffer{}))
 	if err != nil {
 		b.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	a, err := newApp(ctx, cfg, slog.New(slog.NewJSONHandler(io.Discard, nil)))
+	a, err := newApp(ctx, cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.Fatal(err)
 	}
 	a.server.RegisterService(&noop, struct{}{})
 	done := make(chan error, 1)
 	go func() { done <- a.serve(ctx, cfg) }()
-	b.Cleanup(func() { cancel(); <-done; a.pool.Close() })
+	b.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			b.Error(err)
+		}
+		a.pool.Close()
+	})
 	i := &instance{vars: vars, log: &syncBuffer{}}
 	i.connect(b)
 	i.awaitHealth(b, serving)

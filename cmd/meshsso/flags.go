@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,11 +29,13 @@ type serveFlags struct {
 	Domains      string `group:"validation" env:"MESHSSO_DOMAINS" placeholder:"A,B" help:"MeshCentral domains to serve besides the default one, comma-separated."`
 	Leeway       string `group:"validation" env:"MESHSSO_LEEWAY" default:"30s" help:"How far ahead of our clock a token's nbf and iat may lie. exp has no leeway (${default})."`
 	CacheTTL     string `group:"cache" name:"cache-ttl" env:"MESHSSO_CACHE_TTL" default:"5m" help:"How long people and devices are remembered: a change in the database counts after this at the latest (${default})."`
-	CacheSize    int    `group:"cache" env:"MESHSSO_CACHE_SIZE" default:"10000" help:"Most people remembered (${default})."`
+	CacheSize    string `group:"cache" env:"MESHSSO_CACHE_SIZE" default:"10000" help:"Most people remembered (${default})."`
 	QueryTimeout string `group:"cache" env:"MESHSSO_QUERY_TIMEOUT" default:"2s" help:"A database query is given up after this (${default})."`
 	Metrics      string `group:"logs" name:"metrics-listen" env:"MESHSSO_METRICS" default:"127.0.0.1:9464" placeholder:"ADDRESS" help:"Loopback address of the Prometheus page /metrics, or off (${default})."`
 	LogLevel     string `group:"logs" env:"MESHSSO_LOG_LEVEL" default:"info" help:"debug, info, warn or error. JSON lines go to stderr (${default})."`
 }
+
+const maxCacheSize = 1_000_000
 
 // tuning is what serveFlags say, read.
 type tuning struct {
@@ -40,6 +43,7 @@ type tuning struct {
 	leeway       time.Duration
 	cacheTTL     time.Duration
 	queryTimeout time.Duration
+	cacheSize    int
 	metrics      string // "" is off
 	level        slog.Level
 }
@@ -51,8 +55,9 @@ func (f serveFlags) read() (tuning, error) {
 		readDuration("--leeway", f.Leeway, 0, 5*time.Minute, &t.leeway),
 		readDuration("--cache-ttl", f.CacheTTL, time.Second, time.Hour, &t.cacheTTL),
 		readDuration("--query-timeout", f.QueryTimeout, 10*time.Millisecond, time.Minute, &t.queryTimeout))
-	if f.CacheSize < 1 {
-		errs = append(errs, errors.New("--cache-size must be at least 1"))
+	var err error
+	if t.cacheSize, err = strconv.Atoi(f.CacheSize); err != nil || t.cacheSize < 1 || t.cacheSize > maxCacheSize {
+		errs = append(errs, fmt.Errorf("--cache-size is %q and must be a number from 1 to %d", f.CacheSize, maxCacheSize))
 	}
 	for d := range strings.SplitSeq(f.Domains, ",") {
 		if d = strings.TrimSpace(d); d == "" {
@@ -92,10 +97,10 @@ func isLoopback(host string) bool {
 }
 
 // cacheConfig and verifierConfig hand the read values on.
-func (f serveFlags) cacheConfig(t tuning) directory.CacheConfig {
+func cacheConfig(t tuning) directory.CacheConfig {
 	return directory.CacheConfig{
-		TTL: t.cacheTTL, NegativeTTL: min(directory.DefaultNegativeTTL, t.cacheTTL), Users: f.CacheSize,
-		Scopes: f.CacheSize, FillTimeout: t.queryTimeout + time.Second,
+		TTL: t.cacheTTL, NegativeTTL: min(directory.DefaultNegativeTTL, t.cacheTTL), Users: t.cacheSize,
+		Scopes: t.cacheSize, FillTimeout: t.queryTimeout + time.Second,
 	}
 }
 

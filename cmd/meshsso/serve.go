@@ -45,6 +45,7 @@ func (c serveCmd) Run(ctx context.Context, e env) error {
 		return err
 	}
 	defer a.pool.Close()
+	defer a.server.Stop() // also if it never served: its workers wait already
 	return a.serve(ctx, cfg)
 }
 
@@ -75,7 +76,7 @@ func newApp(ctx context.Context, cfg config, log *slog.Logger) (*app, error) {
 	}
 	server, health := grpcapi.NewServer(log, opts...)
 
-	cache := directory.NewCached(directory.NewPostgres(pool, cfg.queryTimeout), cfg.flags.cacheConfig(cfg.tuning))
+	cache := directory.NewCached(directory.NewPostgres(pool, cfg.queryTimeout), cacheConfig(cfg.tuning))
 	monitor := &directory.Monitor{
 		Connect:  func(ctx context.Context) (*pgx.Conn, error) { return pgx.ConnectConfig(ctx, cfg.conn.Copy()) },
 		Check:    checkSchema,
@@ -84,7 +85,7 @@ func newApp(ctx context.Context, cfg config, log *slog.Logger) (*app, error) {
 		Log:      log,
 	}
 	people := directory.Gated{Inner: cache, Open: &monitor.Open}
-	bridge := meshbridge.New(meshbridge.Config{Domains: cfg.domains, Groups: cfg.flags.CacheSize, Log: log}, people)
+	bridge := meshbridge.New(meshbridge.Config{Domains: cfg.domains, Groups: cfg.cacheSize, Log: log}, people)
 	service := &authsvc.Service{Verifier: cfg.verifier, Users: people, Tenants: people, Devices: people, Roles: claims.RoleRule{}}
 	api := &grpcapi.Server{
 		Auth: service, Mapper: bridge, Groups: bridge, Metrics: grpcapi.NewMetrics(registry), Log: log,
