@@ -137,13 +137,14 @@ for (const database of ['nedb', 'postgres']) {
             const profile = await newProfile(browser);
             try {
                 const token = await lab.token('tina@acme.example');
-                const { page } = await open(profile, 'top', deviceUrl(lab.mesh, token, device.nodeId, 10));
-                await page.waitForSelector('#MainDevTerminal');
+                const framed = await open(profile, 'frame', deviceUrl(lab.mesh, token, device.nodeId, 10));
+                await framed.view.waitForSelector('#MainDevTerminal');
                 await lab.mesh.stop();
                 if (database === 'nedb') { assert.ok(!fs.readFileSync(path.join(lab.mesh.data, 'meshcentral.db'), 'utf8').includes('"_id":"user//tina@')); }
                 await lab.mesh.start();
-                const framed = await open(profile, 'frame', lab.mesh.url + '/');
-                await framed.view.waitForSelector('[data-meshsso=REOPEN]');
+                // The page that was open polls, and loads itself again when MeshCentral answers.
+                await framed.view.waitForSelector('[data-meshsso=REOPEN]', { timeout: 60000 });
+                assert.equal((await looks(framed.view)).loginForm, false);
                 const { until } = require('../lab/process');
                 const { nodesOfAdmin } = require('../lab');
                 await until(async () => (await nodesOfAdmin(lab)).some((node) => node._id === device.nodeId && node.conn === 1), 60000, 'the agent came back');
