@@ -8,7 +8,6 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 BUF := tools/npm/node_modules/.bin/buf
 ESLINT := tools/npm/node_modules/.bin/eslint -c tools/npm/eslint.config.mjs
 FUZZTIME ?= 20s
-NPM_CI := npm ci --no-audit --no-fund --loglevel=error --prefix
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +36,7 @@ prerequisites: e2e/node_modules # Chromium, Xvfb and their like: installed as ro
 lint: tools/npm/node_modules ## golangci-lint, buf, eslint
 	go tool -modfile=tools/golangci/go.mod golangci-lint run ./...
 	$(BUF) lint
+	$(BUF) format -d --exit-code
 	$(ESLINT) js-shim e2e bench
 
 verify: ## regenerates what is generated and fails on a difference
@@ -64,5 +64,10 @@ image: ## the container image meshsso:VERSION, with docker, podman or buildah
 	deploy/build-image.sh meshsso:$(VERSION)
 
 %/node_modules: %/package-lock.json
-	$(NPM_CI) $*
+	npm ci --no-audit --no-fund --loglevel=error --prefix $*
+	@touch $@
+
+# Not `npm ci`: it insists on the packages of every platform, and a registry may not serve all of them.
+tools/npm/node_modules: tools/npm/package-lock.json
+	npm install --no-save --no-audit --no-fund --loglevel=error --prefix tools/npm
 	@touch $@
