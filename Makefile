@@ -39,10 +39,12 @@ lint: tools/npm/node_modules ## golangci-lint, buf, eslint
 	$(BUF) format -d --exit-code
 	$(ESLINT) js-shim e2e bench
 
-verify: ## regenerates what is generated and fails on a difference
+verify: tools/npm/node_modules ## regenerates what is generated and fails on a difference
 	@before=$$(git status --porcelain); $(MAKE) --no-print-directory generate; after=$$(git status --porcelain); \
 	if [ "$$before" != "$$after" ] || ! git diff --quiet -- proto js-shim/proto docs/benchmarks.md; then \
 		echo "generated files are not up to date: run make generate and commit" >&2; git status --short >&2; exit 1; fi
+	go mod tidy -diff
+	$(BUF) breaking --against '.git#ref=HEAD'
 
 generate: tools/npm/node_modules # Go from the contract, the shim's copy of it, the page of figures
 	$(BUF) generate

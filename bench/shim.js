@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 'use strict';
 // What a call costs from MeshCentral's side: the shim's validation of a warm person beside the emptiest call that the same
-// server answers (grpc.health.v1 Check), both by grpc-js on one unix socket, in alternating rounds.
+// server answers (grpc.health.v1 Check), both by grpc-js on one unix socket.
 //
 //   node bench/shim.js FILE     writes a JSON array of figures
 
@@ -43,13 +43,12 @@ async function main(file) {
 }
 
 async function measure(validate, nothing) {
-    await p50(validate); // warm both up
-    await p50(nothing);
+    await round(validate, nothing); // warm both up
     const rounds = [];
     for (let i = 0; i < ROUNDS; i++) {
-        const pair = (i % 2 === 0) ? { noop: await p50(nothing), call: await p50(validate) } : { call: await p50(validate), noop: await p50(nothing) };
-        rounds.push({ noopMicroseconds: pair.noop, validateMicroseconds: pair.call, ratio: pair.call / pair.noop });
-        console.error(`round ${i + 1}/${ROUNDS}: ${pair.call.toFixed(0)} µs ÷ ${pair.noop.toFixed(0)} µs = ${(pair.call / pair.noop).toFixed(2)}`);
+        const { call, noop } = await round(validate, nothing);
+        rounds.push({ noopMicroseconds: noop, validateMicroseconds: call, ratio: call / noop });
+        console.error(`round ${i + 1}/${ROUNDS}: ${call.toFixed(0)} µs ÷ ${noop.toFixed(0)} µs = ${(call / noop).toFixed(2)}`);
     }
     const ratios = rounds.map((round) => round.ratio).sort((a, b) => a - b);
     return {
@@ -58,14 +57,20 @@ async function measure(validate, nothing) {
     };
 }
 
-async function p50(call) {
-    const times = new Float64Array(CALLS);
+// The two alternate call by call, so that a busy moment of the machine meets both. Microseconds, p50.
+async function round(validate, nothing) {
+    const times = { call: new Float64Array(CALLS), noop: new Float64Array(CALLS) };
     for (let i = 0; i < CALLS; i++) {
-        const from = performance.now();
-        await call();
-        times[i] = (performance.now() - from) * 1000;
+        times.call[i] = await timed(validate);
+        times.noop[i] = await timed(nothing);
     }
-    return times.sort()[CALLS / 2];
+    return { call: times.call.sort()[CALLS / 2], noop: times.noop.sort()[CALLS / 2] };
+}
+
+async function timed(call) {
+    const from = performance.now();
+    await call();
+    return (performance.now() - from) * 1000;
 }
 
 function round3(value) { return Math.round(value * 1000) / 1000; }
