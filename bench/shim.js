@@ -50,10 +50,10 @@ async function measure(validate, nothing) {
         rounds.push({ noopMicroseconds: noop, validateMicroseconds: call, ratio: call / noop });
         console.error(`round ${i + 1}/${ROUNDS}: ${call.toFixed(0)} µs ÷ ${noop.toFixed(0)} µs = ${(call / noop).toFixed(2)}`);
     }
-    const ratios = rounds.map((round) => round.ratio).sort((a, b) => a - b);
+    const ratios = rounds.map((one) => one.ratio).sort((a, b) => a - b);
     return {
         name: 'shim: ValidateToken ÷ no-op call', value: round3(ratios[(ROUNDS - 1) / 2]), unit: 'ratio of p50', goal: 'Shim unary call ÷ a grpc-js no-op, p50: ≤ 1.6',
-        spread: [round3(ratios[0]), round3(ratios[ROUNDS - 1])], raw: { calls: CALLS, rounds: rounds.map((round) => Object.fromEntries(Object.entries(round).map(([key, value]) => [key, round3(value)]))) }
+        spread: [round3(ratios[0]), round3(ratios[ROUNDS - 1])], raw: { calls: CALLS, rounds: rounds.map((one) => Object.fromEntries(Object.entries(one).map(([key, value]) => [key, round3(value)]))) }
     };
 }
 

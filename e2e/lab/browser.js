@@ -2,6 +2,7 @@
 // A real Chromium, and what a person does in MeshCentral's page.
 
 const { chromium } = require('playwright-core');
+const { until } = require('./process');
 
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--test-third-party-cookie-phaseout'];
 
@@ -29,12 +30,12 @@ async function useTerminal(page, line, expected) {
         if (!buffer) { return []; }
         return Array.from({ length: buffer.lines.length }, (_, i) => buffer.lines.get(i).translateToString(true));
     });
-    await until(async () => (await screen()).some((text) => /[#$] ?$/.test(text.trim())), 'a prompt in the terminal');
+    await until(async () => (await screen()).some((text) => /[#$] ?$/.test(text.trim())), PATIENCE.timeout, 'a prompt in the terminal');
     await page.focus('.xterm-helper-textarea');
     const { keyboard } = page.page ? page.page() : page; // a frame's keyboard is its page's
     await keyboard.type(line);
     await keyboard.press('Enter');
-    return until(async () => (await screen()).map((text) => (expected.exec(text) || [])[0]).find(Boolean), 'the answer of the terminal');
+    return until(async () => (await screen()).map((text) => (expected.exec(text) || [])[0]).find(Boolean), PATIENCE.timeout, 'the answer of the terminal');
 }
 
 /** Connects the files tab and resolves to the names that it lists. */
@@ -44,7 +45,7 @@ async function useFiles(page) {
     return until(async () => {
         const names = await page.$$eval('#p13files .filelist', (items) => items.map((item) => item.textContent.trim()).filter(Boolean));
         return names.length > 0 ? names : null;
-    }, 'a listing of files');
+    }, PATIENCE.timeout, 'a listing of files');
 }
 
 /** Connects the desktop tab and resolves to the number of distinct colours that its canvas shows (a blank one has 1). */
@@ -59,17 +60,7 @@ async function useDesktop(page) {
             return new Set(pixels).size;
         });
         return colours > 1 ? colours : null;
-    }, 'more than one colour on the desktop');
-}
-
-async function until(look, what, ms = 30000) {
-    const end = Date.now() + ms;
-    for (;;) {
-        const value = await look();
-        if (value) { return value; }
-        if (Date.now() > end) { throw new Error('waited ' + ms / 1000 + ' s for ' + what); }
-        await new Promise((resolve) => setTimeout(resolve, 100));
-    }
+    }, PATIENCE.timeout, 'more than one colour on the desktop');
 }
 
 /** What a person sees of MeshCentral in this page: a login form, our own page, or neither. */

@@ -79,6 +79,8 @@ describe('hooks', { timeout: 280000 }, () => {
         await socket.next((m) => m.action === 'userinfo');
         await socket.closed;
         assert.match((await lab.mesh.get('/', { cookie })).body, /loginpanel/);
+        const framed = await lab.mesh.get('/', { ...HTML, cookie, 'sec-fetch-dest': 'iframe' });
+        assert.match(framed.body, /data-meshsso="REOPEN"/);
     });
 
     test('a validation that takes 300 ms loses no early frame', async () => {
@@ -148,6 +150,12 @@ describe('hooks', { timeout: 280000 }, () => {
         try { assert.equal((await lab.mesh.get('/?token=' + token, HTML)).status, 503); } finally { slow.delay(0); }
         const { until } = require('../lab/process');
         await until(async () => (await lab.mesh.get('/?token=' + token, HTML)).status === 200, 20000, 'sign-in works again');
+    });
+
+    test('an agent download that carries a bad token is refused, whatever else its query says', async () => {
+        for (const target of ['/meshagents?id=6&meshaction=generic&token=garbage', '/meshagents?script=1&token=garbage', '/MESHAGENTS?meshaction=generic&token=garbage', '/LOGIN?token=garbage', '/login/?token=garbage']) {
+            assert.equal((await lab.mesh.get(target)).status, 401, target);
+        }
     });
 
     test('public routes are untouched, with a bad token too', async () => {

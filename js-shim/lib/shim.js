@@ -7,6 +7,7 @@ const { createLog, redactDebug } = require('./log');
 const { createMeshes } = require('./meshes');
 const { createNodeLinks } = require('./nodes');
 const { createPeople } = require('./people');
+const { createRefusal } = require('./refusal');
 const { createSignIn } = require('./signin');
 const { createStore, keepOutOfDatabase } = require('./db');
 const { createHealth } = require('./health');
@@ -38,7 +39,7 @@ function createShim(parent, config) {
         return state.people;
     }
 
-    const parts = { config, client, people, log, signIn: createSignIn({ config, client, people, log }) };
+    const parts = { config, people, signIn: createSignIn({ config, client, people, log }), refusal: createRefusal({ config, log }) };
     const http = createHttpHook(parts);
 
     return {

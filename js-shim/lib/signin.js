@@ -19,11 +19,12 @@ function createSignIn({ config, client, people, log }) {
     /**
      * Decides a request. Returns null at once if it carries no token, so that MeshCentral goes its own way untouched;
      * else a promise of {user, expires}, or of null for a cookie that did not count. Rejects with Denied.
+     * @param {string} hook of the contract. @param {{cookie: boolean}} may whether the dashboard's cookie counts here
      */
-    function decide(req, hook) {
+    function decide(req, hook, may) {
         if (req.meshsso) { return Promise.resolve(req.meshsso); }
         let found;
-        try { found = extractToken(req, config); } catch (err) { return Promise.reject(err); }
+        try { found = extractToken(req, may.cookie ? config : { cookieName: null }); } catch (err) { return Promise.reject(err); }
         return (found.source === 'none') ? null : validate(req, hook, found);
     }
 
@@ -52,7 +53,12 @@ function createSignIn({ config, client, people, log }) {
         dropCredentials(req);
     }
 
-    return { admit, decide, signIn };
+    return { admit, decide, signIn, hasSession };
+}
+
+// MeshCentral drops a session that is over, but only after the root hook has looked at it.
+function hasSession({ session }) {
+    return Boolean(session && session.userid) && !(typeof session.expire === 'number' && session.expire <= Date.now());
 }
 
 // MeshCentral's middleware has resolved the domain by then; a request without one is refused by MeshCentral itself.

@@ -1,11 +1,10 @@
 'use strict';
 // The root page: `/?token=…&gotonode=…&viewmode=…`.
 
-const { Denied } = require('../denied');
 const { sendPage, wrapRender } = require('../page');
 
-/** @param {object} parts {config, signIn, people (getter), log} */
-function createRootHook({ config, signIn, people, log }) {
+/** @param {object} parts {config, signIn, people (getter), refusal} */
+function createRootHook({ config, signIn, people, refusal }) {
 
     /**
      * @param {object} webserver MeshCentral's. @param {Function} again calls MeshCentral's handler once more.
@@ -14,22 +13,20 @@ function createRootHook({ config, signIn, people, log }) {
     return function root(webserver, req, res, again) {
         if (req.meshssoRoot) { return false; }
         req.meshssoRoot = true;
-        const deciding = signIn.decide(req, 'HOOK_ROOT');
+        const deciding = signIn.decide(req, 'HOOK_ROOT', { cookie: true });
         if (deciding === null) { return withoutToken(webserver, req, res); }
         deciding.then((verdict) => {
             if (verdict !== null) { signIn.signIn(req, verdict); }
             if (!withoutToken(webserver, req, res)) { again(); }
         }).catch((err) => {
-            const denied = Denied.from(err);
-            log.denied(denied, 'HOOK_ROOT', req);
-            if (!res.headersSent) { sendPage(req, res, denied.publicCode, config); }
+            refusal.page(err, 'HOOK_ROOT', req, res);
         });
         return true;
     };
 
     // MeshCentral as it is; but its page works in a frame only with our script, and a frame never shows a login form.
     function withoutToken(webserver, req, res) {
-        const id = req.session && req.session.userid;
+        const id = signIn.hasSession(req) ? req.session.userid : null;
         if (id && people().has(id)) { wrapRender(res); return false; }
         if (!framed(req) || (id && webserver.users[id])) { return false; }
         sendPage(req, res, 'REOPEN', config);

@@ -1,11 +1,10 @@
 'use strict';
 // MeshCentral's WebSocket authentication: control.ashx, meshrelay.ashx and their kin.
 
-const { Denied } = require('../denied');
-const { hold, refuseSocket } = require('./http');
+const { hold, keepEarlyFrames } = require('../hold');
 
-/** @param {object} parts {signIn, log} */
-function createWebSocketHook({ signIn, log }) {
+/** @param {object} parts {signIn, refusal} */
+function createWebSocketHook({ signIn, refusal }) {
 
     /**
      * @param {object} webserver MeshCentral's. @param {boolean} noAuthOk whether MeshCentral lets a nameless peer through
@@ -15,9 +14,9 @@ function createWebSocketHook({ signIn, log }) {
     return function websocket(webserver, ws, req, noAuthOk, again) {
         if (req.meshssoSocket) { return false; }
         req.meshssoSocket = true;
-        const deciding = signIn.decide(req, 'HOOK_WEBSOCKET');
+        const deciding = signIn.decide(req, 'HOOK_WEBSOCKET', { cookie: !signIn.hasSession(req) });
         if (deciding === null) { return false; }
-        const early = collect(ws);
+        const early = keepEarlyFrames(ws);
         const resume = hold(ws);
         deciding.then((verdict) => {
             early.stop();
@@ -28,29 +27,9 @@ function createWebSocketHook({ signIn, log }) {
             early.replay();
         }).catch((err) => {
             early.stop();
-            const denied = Denied.from(err);
-            log.denied(denied, 'HOOK_WEBSOCKET', req);
-            refuseSocket(ws, denied);
+            refusal.socket(err, 'HOOK_WEBSOCKET', req, ws);
         });
         return true;
-    };
-}
-
-// Frames that came in one packet with the `urlargs` message are emitted although the socket is paused. They are kept and
-// given, in their order, to the first who listens afterwards: MeshCentral may ask its database before it does.
-function collect(ws) {
-    const frames = [];
-    const keep = (data, isBinary) => frames.push([data, isBinary]);
-    const give = () => { for (const frame of frames.splice(0)) { ws.emit('message', ...frame); } };
-    const listening = (event) => {
-        if (event !== 'message') { return; }
-        ws.removeListener('newListener', listening);
-        process.nextTick(give); // once the listener is in its place, and before the socket flows again
-    };
-    ws.on('message', keep);
-    return {
-        stop() { ws.removeListener('message', keep); },
-        replay() { if (frames.length > 0) { if (ws.listenerCount('message') > 0) { give(); } else { ws.on('newListener', listening); } } }
     };
 }
 
