@@ -1,7 +1,6 @@
 'use strict';
 // The gRPC client of the sidecar: a deadline on every call, reconnecting by itself, and denials as `Denied`.
 
-const fs = require('fs');
 const path = require('path');
 const grpc = require('@grpc/grpc-js');
 const loader = require('@grpc/proto-loader');
@@ -25,7 +24,7 @@ const CHANNEL = {
     'grpc.max_receive_message_length': 16 * 1024 * 1024,
     // A channel made for a new socket must not inherit a connection that was made to the old one.
     'grpc.use_local_subchannel_pool': 1,
-    'grpc.enable_http_proxy': 0, 'grpc.default_authority': 'meshsso'
+    'grpc.enable_http_proxy': 0
 };
 
 /**
@@ -67,8 +66,7 @@ function createClient(config) {
 
 function credentials(config) {
     if (config.address.kind === 'unix' || !config.tls) { return grpc.credentials.createInsecure(); }
-    const { ca, key, cert } = config.tls;
-    return grpc.credentials.createSsl(fs.readFileSync(ca), fs.readFileSync(key), fs.readFileSync(cert));
+    return grpc.credentials.createSsl(config.tls.ca, config.tls.key, config.tls.cert);
 }
 
 /** Turns a gRPC error into a Denied. What cannot be read as a denial of ours is an outage, never a verdict. */

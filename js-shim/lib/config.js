@@ -2,6 +2,7 @@
 // What an operator may say: `settings.jwtAuth` in MeshCentral's config.json (true, or an object; MeshCentral lower-cases
 // its keys) and the MESHSSO_* environment, which wins. Every fault is reported at once.
 
+const fs = require('fs');
 const os = require('os');
 
 const DEFAULT_ADDRESS = 'unix:///run/meshsso/auth.sock';
@@ -19,7 +20,7 @@ function readConfig(args, env) {
         dashboardOrigins: origins(pick('dashboardorigins', 'MESHSSO_DASHBOARD_ORIGINS'), faults),
         cookieName: cookieName(pick('cookiename', 'MESHSSO_COOKIE_NAME'), faults),
         socketOwners: owners(pick('socketowner', 'MESHSSO_SOCKET_OWNER'), faults),
-        tls: tlsFiles(pick('tlsca', 'MESHSSO_TLS_CA'), pick('tlscert', 'MESHSSO_TLS_CERT'), pick('tlskey', 'MESHSSO_TLS_KEY'))
+        tls: tlsFiles(pick('tlsca', 'MESHSSO_TLS_CA'), pick('tlscert', 'MESHSSO_TLS_CERT'), pick('tlskey', 'MESHSSO_TLS_KEY'), faults)
     };
     if (config.address && config.address.kind === 'tcp' && !config.address.loopback && !config.tls) {
         faults.push('address: ' + config.address.target + ' is neither a socket nor loopback; set tlsCa, tlsCert and tlsKey (mutual TLS), or use ' + DEFAULT_ADDRESS);
@@ -109,8 +110,16 @@ function owners(value, faults) {
     return list;
 }
 
-function tlsFiles(ca, cert, key) {
-    return (ca && cert && key) ? { ca, cert, key } : null;
+// All three or none: a certificate that is not shown would leave the connection open to anybody's answer.
+function tlsFiles(ca, cert, key, faults) {
+    const given = [ca, cert, key].filter(Boolean).length;
+    if (given === 0) { return null; }
+    if (given < 3) { faults.push('tlsCa, tlsCert and tlsKey belong together'); return null; }
+    const tls = {};
+    for (const [name, file] of Object.entries({ ca, cert, key })) {
+        try { tls[name] = fs.readFileSync(file); } catch (err) { faults.push('the file of ' + name + ' cannot be read (' + err.code + ')'); }
+    }
+    return tls;
 }
 
 module.exports = { readConfig, DEFAULT_ADDRESS };

@@ -13,7 +13,10 @@ function redact(value) {
 function createLog(parent) {
     return {
         info: (text) => console.log(text),
-        ok: (id) => parent.debug('web', 'JWT auth ok for ' + id),
+        ok(id, req) {
+            parent.debug('web', 'JWT auth ok for ' + id);
+            parent.authLog('https', 'Accepted JWT for ' + id + ' from ' + (req.clientIp || 'unknown'));
+        },
         denied(denied, hook, req) {
             const text = 'JWT auth denied: ' + denied.message + ' (' + hook.replace('HOOK_', '').toLowerCase() + ', from ' + (req.clientIp || 'unknown') + ')';
             parent.authLog('https', text);

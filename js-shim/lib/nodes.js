@@ -40,7 +40,9 @@ function createNodeLinks(webserver, store, log) {
         const links = Object.assign({}, node.links);
         const want = wanted.get(id) || new Map();
         let changed = false;
-        for (const holder of Object.keys(links)) { if (holders.has(holder) && !want.has(holder)) { delete links[holder]; changed = true; } }
+        for (const holder of Object.keys(links)) {
+            if ((holders.has(holder) && !want.has(holder)) || forgotten(holder)) { delete links[holder]; changed = true; }
+        }
         for (const [holder, rights] of want) {
             if (!links[holder] || links[holder].rights !== rights) { links[holder] = { rights }; changed = true; }
         }
@@ -50,6 +52,9 @@ function createNodeLinks(webserver, store, log) {
         const event = { etype: 'node', action: 'changenode', nodeid: id, domain: node.domain, node: webserver.CloneSafeNode(node), nolog: 1 };
         webserver.parent.DispatchEvent(webserver.CreateNodeDispatchTargets(node.meshid, id), webserver, event);
     }
+
+    // People are in memory only: what a device's document holds of them after a restart is nobody's.
+    function forgotten(holder) { return holder.startsWith('user/') && webserver.users[holder] === undefined && !holders.has(holder); }
 
     // MeshCentral tells every change of a device; those of ours are looked at again.
     const listener = {

@@ -53,7 +53,7 @@ function createShim(parent, config) {
         },
         /** Validates a token outside a request. cb(user|null): a MeshCentral user object, or null with the reason in the log. */
         validateToken(token, cb) {
-            parts.signIn.admit(String(token), {}).then(({ user }) => { log.ok(user._id); cb(user); }, (err) => {
+            parts.signIn.admit(String(token), {}).then(({ user }) => { log.ok(user._id, {}); cb(user); }, (err) => {
                 log.denied(Denied.from(err), 'HOOK_UNSPECIFIED', {});
                 cb(null);
             });

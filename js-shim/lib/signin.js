@@ -31,7 +31,7 @@ function createSignIn({ config, client, people, log }) {
     async function validate(req, hook, found) {
         try {
             req.meshsso = await admit(found.token, { domain: domainOf(req), clientIp: req.clientIp || '', hook });
-            log.ok(req.meshsso.user._id);
+            log.ok(req.meshsso.user._id, req);
             return req.meshsso;
         } catch (err) {
             // A cookie is not chosen by the person at the keyboard: a bad or planted one must not lock anybody out.

@@ -31,5 +31,7 @@ test('every fault is told at once', () => {
 test('an address beyond this machine needs mutual TLS', () => {
     assert.throws(() => readConfig({ jwtauth: { address: 'tcp://10.0.0.5:9000' } }, {}), /mutual TLS/);
     assert.throws(() => readConfig({ jwtauth: { address: 'tcp://localhost.evil.example:9000' } }, {}), /mutual TLS/);
-    assert.ok(readConfig({ jwtauth: { address: 'tcp://10.0.0.5:9000', tlsca: 'a', tlscert: 'b', tlskey: 'c' } }, {}).tls);
+    assert.equal(readConfig({ jwtauth: { address: 'tcp://10.0.0.5:9000', tlsca: __filename, tlscert: __filename, tlskey: __filename } }, {}).tls.key.length > 0, true);
+    assert.throws(() => readConfig({ jwtauth: { address: 'tcp://127.0.0.1:9000', tlsca: __filename } }, {}), /belong together/);
+    assert.throws(() => readConfig({ jwtauth: { address: 'tcp://127.0.0.1:9000', tlsca: '/nonexistent', tlscert: __filename, tlskey: __filename } }, {}), /ca cannot be read/);
 });

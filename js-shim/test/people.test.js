@@ -72,6 +72,14 @@ test('a second validation changes the same object, and links are fetched only fo
     assert.deepEqual(w.stored.get(NODE('b')).links, { [GROUP.id]: { rights: 8 } });
 });
 
+test('what a device\'s document holds of people who are gone is taken out', async (t) => {
+    timers(t);
+    const { webserver, stored, people } = world({ docs: { [NODE('a')]: { _id: NODE('a'), type: 'node', domain: '', links: { 'user//gone@acme.example': { rights: 8 }, 'user//admin': { rights: 8 }, 'ugrp//theirs': { rights: 8 } } } } });
+    webserver.users['user//admin'] = { _id: 'user//admin' };
+    await people.admit(reply());
+    assert.deepEqual(stored.get(NODE('a')).links, { 'user//admin': { rights: 8 }, 'ugrp//theirs': { rights: 8 }, [GROUP.id]: { rights: 8 } });
+});
+
 test('a role without devices takes the group away again', async (t) => {
     timers(t);
     const { webserver, people } = world();
