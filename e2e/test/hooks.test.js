@@ -114,6 +114,19 @@ describe('hooks', { timeout: 280000 }, () => {
         } finally { slow.delay(0); }
     });
 
+    test('and those of a socket that only the middleware guards', async () => {
+        slow.delay(300);
+        try {
+            const echo = openSocket(lab.mesh.url, '/echo.ashx?token=' + token, { first: ['one', 'two', 'three'] });
+            await echo.next((m) => m === 'three');
+            assert.deepEqual(echo.messages, ['one', 'two', 'three']);
+            echo.close();
+            const refused = openSocket(lab.mesh.url, '/echo.ashx?token=garbage', { first: ['one'] });
+            await refused.closed;
+            assert.deepEqual(refused.messages, [{ action: 'close', cause: 'noauth', msg: 'ACCESS_DENIED' }]);
+        } finally { slow.delay(0); }
+    });
+
     test('a client that hangs up while it is validated leaves nothing behind', async () => {
         slow.delay(300);
         try {

@@ -65,7 +65,11 @@ describe('the lab', { timeout: 120000 }, () => {
     });
 
     test('what is missing is named, where it may not be installed', () => {
-        const code = "process.getuid=()=>1000;process.env.PATH='/nonexistent';require('./lab/prerequisites').ensurePrerequisites().then(()=>process.exit(1),(err)=>console.log(err.message))";
-        assert.match(execFileSync(process.execPath, ['-e', code], { cwd: path.join(__dirname, '..'), encoding: 'utf8' }), /please install: chromium xvfb xterm xauth procps/);
+        const ask = (folder) => execFileSync(process.execPath, ['-e', `process.getuid=()=>1000;process.env.PATH='${folder}';require('./lab/prerequisites').ensurePrerequisites().then(()=>process.exit(1),(err)=>console.log(err.message))`], { cwd: path.join(__dirname, '..'), encoding: 'utf8' });
+        assert.match(ask('/nonexistent'), /please install Go/);
+        const onlyGo = path.join(dir, 'bin');
+        fs.mkdirSync(onlyGo);
+        fs.writeFileSync(path.join(onlyGo, 'go'), '', { mode: 0o755 });
+        assert.match(ask(onlyGo), /please install: chromium xvfb xterm xauth procps/);
     });
 });

@@ -87,18 +87,26 @@ describe('outages', { timeout: 280000 }, () => {
         assert.ok(!/UnhandledPromise|unhandledRejection|TypeError|ReferenceError/.test(lab.mesh.output()));
     });
 
-    test('with jwtAuth set and a shim that does not load, MeshCentral does not start', async () => {
-        await lab.mesh.stop();
-        const broken = path.join(lab.dir, 'broken.js');
-        fs.writeFileSync(broken, "const m=require('module'),r=m._resolveFilename;m._resolveFilename=function(q,...a){if(q==='meshsso-shim'){throw new Error('Cannot find module meshsso-shim')}return r.call(this,q,...a)};");
-        const child = spawn(process.execPath, ['--require', broken, '--disable-proto=delete', path.join(lab.mesh.fork, 'meshcentral.js'), '--datapath', lab.mesh.data, '--launch', '1'], { stdio: ['pipe', 'pipe', 'pipe'] });
-        let said = '';
-        for (const stream of [child.stdout, child.stderr]) { stream.on('data', (data) => { said += data; }); }
-        const code = await new Promise((resolve) => child.on('exit', resolve));
-        assert.notEqual(code, 0);
-        assert.match(said, /Cannot find module meshsso-shim/);
-        assert.ok(!/server running on/.test(said));
-    });
+    // What must keep MeshCentral from starting, each as a preloaded line that brings it about.
+    const faults = {
+        'a shim that does not load': ["const m=require('module'),r=m._resolveFilename;m._resolveFilename=function(q,...a){if(q==='meshsso-shim'){throw new Error('Cannot find module meshsso-shim')}return r.call(this,q,...a)};", /Cannot find module meshsso-shim/],
+        'a hook that was lost': ["const fs=require('fs'),r=fs.readFileSync;fs.readFileSync=function(f,...a){const t=r.call(fs,f,...a);return String(f).endsWith('webserver.js')&&typeof t==='string'?t.replace('// meshsso:websocket','//'):t};", /the websocket hook is missing from webserver\.js/],
+        'an option that is not known': ["process.env.MESHSSO_DEADLINE_MS='soon';", /deadlineMs must be/]
+    };
+    for (const [name, [preload, said]] of Object.entries(faults)) {
+        test('with jwtAuth set and ' + name + ', MeshCentral does not start', async () => {
+            await lab.mesh.stop();
+            const file = path.join(lab.dir, 'preload.js');
+            fs.writeFileSync(file, preload);
+            const child = spawn(process.execPath, ['--require', file, '--disable-proto=delete', path.join(lab.mesh.fork, 'meshcentral.js'), '--datapath', lab.mesh.data, '--launch', '1'], { stdio: ['pipe', 'pipe', 'pipe'] });
+            let output = '';
+            for (const stream of [child.stdout, child.stderr]) { stream.on('data', (data) => { output += data; }); }
+            const code = await new Promise((resolve) => child.on('exit', resolve));
+            assert.notEqual(code, 0);
+            assert.match(output, said);
+            assert.ok(!/server running on/.test(output));
+        });
+    }
 });
 
 // A sidecar of somebody else, as another user, that would say yes to everything.
