@@ -13,6 +13,7 @@ function createGroups(webserver, store, nodes, fetchLinks) {
 
     /** Makes MeshCentral's group equal to the version that a validation named. */
     function ensure(group) {
+        if (!/^ugrp\/[^/]*\/[A-Za-z0-9@$]{64}$/.test(group.id)) { return Promise.reject(new Denied('INTERNAL', 'a user group id out of shape')); }
         if (versions.get(group.id) === group.version) { return Promise.resolve(); }
         const running = busy.get(group.id);
         if (running !== undefined && running.version === group.version) { return running.promise; }
@@ -35,14 +36,15 @@ function createGroups(webserver, store, nodes, fetchLinks) {
 
     async function apply(group, links) {
         const doc = webserver.userGroups[group.id] || { type: 'ugrp', _id: group.id, domain: group.id.split('/')[1], desc: 'Managed by MeshSSO. Changes here are overwritten.' };
-        const members = Object.entries(doc.links || {}).filter(([id]) => id.startsWith('user/'));
+        const before = Object.entries(doc.links || {});
+        const formerly = before.map(([id]) => id).filter((id) => id.startsWith('node/'));
         doc.name = group.name;
-        doc.links = Object.fromEntries(members);
+        doc.links = Object.fromEntries(before.filter(([id]) => id.startsWith('user/')));
         for (const [node, rights] of links) { doc.links[node] = { rights }; }
         webserver.userGroups[group.id] = doc; // before the devices: MeshCentral drops links to groups that it does not know
         // Members are people in memory; only the devices are worth keeping.
         await store.set(Object.assign({}, doc, { links: Object.fromEntries(Object.entries(doc.links).filter(([id]) => !id.startsWith('user/'))) }));
-        await nodes.setHolder(group.id, links);
+        await nodes.setHolder(group.id, links, formerly);
         announce(doc);
     }
 

@@ -12,10 +12,13 @@ function createNodeLinks(webserver, store, log) {
     const holders = new Set(); // holders whose links we know, so that what is not wanted may be removed
     const queued = new Map(); // node id → promise of the run in progress
 
-    /** States all links of one holder, a Map(node id → rights), and makes the documents follow. */
-    async function setHolder(holder, links) {
+    /**
+     * States all links of one holder, a Map(node id → rights), and makes the documents follow.
+     * @param {string[]} [formerly] devices that had its link before this process started
+     */
+    async function setHolder(holder, links, formerly = []) {
         holders.add(holder);
-        const touched = new Set(links.keys());
+        const touched = new Set([...links.keys(), ...formerly]);
         for (const [node, map] of wanted) {
             if (map.has(holder) && !links.has(node)) { map.delete(holder); touched.add(node); if (map.size === 0) { wanted.delete(node); } }
         }

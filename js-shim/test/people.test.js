@@ -72,6 +72,15 @@ test('a second validation changes the same object, and links are fetched only fo
     assert.deepEqual(w.stored.get(NODE('b')).links, { [GROUP.id]: { rights: 8 } });
 });
 
+test('a device that left the tenant while MeshCentral was down loses the group\'s link', async (t) => {
+    timers(t);
+    const { webserver, stored, people } = world({ docs: { [NODE('b')]: { _id: NODE('b'), type: 'node', domain: '', links: { [GROUP.id]: { rights: 8 } } } } });
+    webserver.userGroups[GROUP.id] = { type: 'ugrp', _id: GROUP.id, domain: '', name: 'old', links: { [NODE('b')]: { rights: 8 } } }; // as MeshCentral loaded it
+    await people.admit(reply());
+    assert.deepEqual(stored.get(NODE('b')).links, {});
+    assert.equal(webserver.userGroups[GROUP.id].links[NODE('b')], undefined);
+});
+
 test('what a device\'s document holds of people who are gone is taken out', async (t) => {
     timers(t);
     const { webserver, stored, people } = world({ docs: { [NODE('a')]: { _id: NODE('a'), type: 'node', domain: '', links: { 'user//gone@acme.example': { rights: 8 }, 'user//admin': { rights: 8 }, 'ugrp//theirs': { rights: 8 } } } } });
@@ -113,7 +122,7 @@ test('an answer out of shape gives nothing', async (t) => {
     const bad = [
         null, {}, reply({ user: null }), reply({ expiresAt: null }), reply({}, { id: 'user//' }), reply({}, { id: 'user/other/tina@acme.example' }), reply({}, { id: 'user//~s:x' }), reply({}, { id: 'user//a/b' }),
         reply({}, { name: '' }), reply({}, { siteadmin: null }), reply({}, { links: [{ id: NODE('a'), rights: 0xFFFFFFFF }] }), reply({}, { links: [{ id: 'mesh//x', rights: 8 }] }),
-        reply({ tenant: { ...TENANT, deviceGroupId: 'mesh//../x' } })
+        reply({ tenant: { ...TENANT, deviceGroupId: 'mesh//../x' } }), reply({ userGroup: { ...GROUP, id: 'mesh//' + 'g'.repeat(64) } })
     ];
     for (const answer of bad) {
         const { webserver, people } = world();
