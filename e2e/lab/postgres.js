@@ -63,7 +63,8 @@ async function query(server, sql, args) {
 /** Secrets of one run: random, in one file that only its owner reads. */
 function makeSecrets(file) {
     const random = () => crypto.randomBytes(32).toString('base64url');
-    const secrets = { jwtSecret: random(), agentSignKey: random(), postgres: random(), admin: random() };
+    // The administrator's is an argument of MeshCentral's command line: never one that begins like a flag or reads as a number.
+    const secrets = { jwtSecret: random(), agentSignKey: random(), postgres: random(), admin: 'Lab' + random() };
     fs.writeFileSync(file, JSON.stringify(secrets, null, 2) + '\n', { mode: 0o600, flag: 'wx' });
     return secrets;
 }
