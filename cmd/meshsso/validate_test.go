@@ -154,6 +154,31 @@ func TestDenials(t *testing.T) {
 	}
 }
 
+// What is remembered is people, never tokens: one that was good a moment ago is refused from the second of its end.
+func TestExpiryIsLookedAtOnEveryHit(t *testing.T) {
+	i := start(t, seeded(t, testpg.New(t)), nil)
+	exp := time.Now().Unix() + 2
+	token := dashboardToken("tech@acme.example", tenantA, 1, map[string]any{"exp": exp})
+	hits := 0
+	for {
+		asked := time.Now()
+		_, reason := i.validate(t, token)
+		if reason == "TOKEN_EXPIRED" {
+			break
+		}
+		if reason != "" || asked.Unix() >= exp {
+			t.Fatalf("at %v, with the end at %d: reason %q", asked, exp, reason)
+		}
+		hits++
+	}
+	if time.Now().Unix() < exp || hits == 0 {
+		t.Errorf("refused before its end, after %d answers", hits)
+	}
+	if _, reason := i.validate(t, dashboardToken("tech@acme.example", tenantA, 1, nil)); reason != "" {
+		t.Errorf("the person with a fresh token: %s", reason)
+	}
+}
+
 func TestConfiguredDomain(t *testing.T) {
 	i := start(t, seeded(t, testpg.New(t)), map[string]string{"MESHSSO_DOMAINS": "customer1, customer2"})
 	for domain, want := range map[string]string{"": "user//tech@acme.example", "customer2": "user/customer2/tech@acme.example"} {
