@@ -81,6 +81,10 @@ describe('hooks', { timeout: 280000 }, () => {
         assert.match((await lab.mesh.get('/', { cookie })).body, /loginpanel/);
         const framed = await lab.mesh.get('/', { ...HTML, cookie, 'sec-fetch-dest': 'iframe' });
         assert.match(framed.body, /data-meshsso="REOPEN"/);
+        // A browser that does not say what it loads a page for gets a login form that leaves a frame by itself.
+        assert.match((await lab.mesh.get('/', HTML)).body, /window\.top!==window\.self/);
+        assert.doesNotMatch((await lab.mesh.get('/', { ...HTML, 'sec-fetch-dest': 'document' })).body, /window\.top!==window\.self/);
+        assert.match((await lab.mesh.get('/?meshsso=reopen', HTML)).body, /data-meshsso="REOPEN"/);
     });
 
     test('a validation that takes 300 ms loses no early frame', async () => {

@@ -10,22 +10,25 @@ var make;Object.defineProperty(window,'MeshServerCreateControl',{configurable:tr
 set:function(stock){make=function(domain,cookie){return stock(domain,cookie||window.authCookie)}}});
 })();</script>`;
 
-/** Puts the script first into a rendered page. A page without a head is not MeshCentral's application: left as it is. */
-function injectScript(html) {
+// For browsers that do not say what they load a page for: a login form that finds itself in a frame goes away.
+const FRAME_GUARD = '<script>if(window.top!==window.self){location.replace(location.pathname+"?meshsso=reopen")}</script>';
+
+/** Puts a script first into a rendered page. A page without a head is not MeshCentral's application: left as it is. */
+function injectScript(html, script = SCRIPT) {
     const head = /<head\b[^>]*>/i.exec(html);
     const at = head ? head.index + head[0].length : (/<html\b[^>]*>/i.exec(html) || { index: -1, 0: '' });
-    if (typeof at === 'number') { return html.slice(0, at) + SCRIPT + html.slice(at); }
-    return (at.index < 0) ? html : html.slice(0, at.index + at[0].length) + SCRIPT + html.slice(at.index + at[0].length);
+    if (typeof at === 'number') { return html.slice(0, at) + script + html.slice(at); }
+    return (at.index < 0) ? html : html.slice(0, at.index + at[0].length) + script + html.slice(at.index + at[0].length);
 }
 
-/** Makes `res.render` add the script. MeshCentral renders through it whatever the language or style of the page. */
-function wrapRender(res) {
+/** Makes `res.render` add a script. MeshCentral renders through it whatever the language or style of the page. */
+function wrapRender(res, script = SCRIPT) {
     const render = res.render;
     res.render = function (view, options, callback) {
         if (typeof callback === 'function') { return render.apply(this, arguments); }
         return render.call(this, view, options, (err, html) => {
             if (err) { return res.req.next(err); }
-            res.send(injectScript(html));
+            res.send(injectScript(html, script));
         });
     };
 }
@@ -73,4 +76,4 @@ function frameAncestors(res, origins) {
     res.setHeader('Content-Security-Policy', rest.concat('frame-ancestors ' + sources).join('; '));
 }
 
-module.exports = { injectScript, wrapRender, sendPage, frameAncestors };
+module.exports = { FRAME_GUARD, injectScript, wrapRender, sendPage, frameAncestors };

@@ -2,7 +2,7 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 const vm = require('node:vm');
-const { frameAncestors, injectScript, sendPage } = require('../lib/page');
+const { FRAME_GUARD, frameAncestors, injectScript, sendPage } = require('../lib/page');
 
 function response() {
     const headers = {};
@@ -46,6 +46,16 @@ test('the script comes first, with or without a head, and a fragment is left alo
     assert.match(injectScript('<!DOCTYPE html><html lang=en><head lang=x><script>1</script>'), /<head lang=x><script>\(function/);
     assert.match(injectScript('<!DOCTYPE html><html lang=en><meta charset=utf-8><header>'), /<html lang=en><script>\(function/);
     assert.equal(injectScript('plain'), 'plain');
+});
+
+test('a login form that finds itself in a frame goes away, where the browser did not say that it is one', () => {
+    const script = /<script>([\s\S]*?)<\/script>/.exec(injectScript('<html><head></head></html>', FRAME_GUARD))[1];
+    for (const framed of [true, false]) {
+        const context = { location: { pathname: '/', replace(url) { context.gone = url; } } };
+        context.window = { self: 1, top: framed ? 2 : 1 };
+        vm.runInNewContext(script, context);
+        assert.equal(context.gone, framed ? '/?meshsso=reopen' : undefined);
+    }
 });
 
 test('pages tell no reason, only configured dashboards, and escape what is configured', () => {

@@ -1,7 +1,7 @@
 'use strict';
 // The root page: `/?token=…&gotonode=…&viewmode=…`.
 
-const { sendPage, wrapRender } = require('../page');
+const { FRAME_GUARD, sendPage, wrapRender } = require('../page');
 
 /** @param {object} parts {config, signIn, people (getter), refusal} */
 function createRootHook({ config, signIn, people, refusal }) {
@@ -28,13 +28,14 @@ function createRootHook({ config, signIn, people, refusal }) {
     function withoutToken(webserver, req, res) {
         const id = signIn.hasSession(req) ? req.session.userid : null;
         if (id && people().has(id)) { wrapRender(res); return false; }
-        if (!framed(req) || (id && webserver.users[id])) { return false; }
-        sendPage(req, res, 'REOPEN', config);
-        return true;
+        if (id && webserver.users[id]) { return false; }
+        if (framed(req)) { sendPage(req, res, 'REOPEN', config); return true; }
+        if (req.headers['sec-fetch-dest'] === undefined) { wrapRender(res, FRAME_GUARD); }
+        return false;
     }
 }
 
 // Browsers say what they load a page for. A frame never gets a login form, which would be a click away from phishing.
-function framed(req) { return ['iframe', 'frame', 'embed', 'object'].includes(req.headers['sec-fetch-dest']); }
+function framed(req) { return ['iframe', 'frame', 'embed', 'object'].includes(req.headers['sec-fetch-dest']) || req.query.meshsso === 'reopen'; }
 
 module.exports = { createRootHook };
