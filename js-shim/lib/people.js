@@ -10,11 +10,15 @@ const MAX_TIMER = 0x7FFFFFFF; // the longest that a Node timer waits, in millise
  * @param {object} webserver MeshCentral's web server object. @param {object} parts {groups, meshes, nodes, now}
  */
 function createPeople(webserver, { groups, meshes, nodes, now }) {
-    const people = new Map(); // user id → {user, group, links, expires, timer}
+    const people = new Map(); // user id → {user, group, links, expires, timer, ticket}
     const made = new WeakSet(); // every user object that came from here, also of people who have ended
 
-    /** Makes or refreshes the person of a validation's answer. Returns {user, expires (ms)}. */
-    async function admit(reply) {
+    /**
+     * Makes or refreshes the person of a validation's answer. Returns {user, expires (ms)}.
+     * @param {number} ticket rising, drawn before the validation was asked for: an answer that was overtaken by a later one
+     *   changes nothing, or a right that was taken away meanwhile would come back
+     */
+    async function admit(reply, ticket) {
         const wish = wishOf(reply);
         if (wish.expires <= now()) { throw new Denied('TOKEN_EXPIRED'); }
         refuseForeignAccount(wish.id);
@@ -22,19 +26,29 @@ function createPeople(webserver, { groups, meshes, nodes, now }) {
         if (reply.userGroup) { await groups.ensure(reply.userGroup); }
         refuseForeignAccount(wish.id); // MeshCentral may have made one while we waited
         const person = people.get(wish.id) || enter(wish);
-        await refresh(person, wish);
+        expireAt(person, Math.max(person.expires, wish.expires)); // first: what follows may wait for a database
+        if (ticket >= person.ticket) {
+            person.ticket = ticket;
+            await refresh(person, wish);
+        }
         return { user: person.user, expires: wish.expires };
+    }
+
+    // Whether MeshCentral's account of this id is the object that we made. By identity: MeshCentral may have made one since.
+    function holds(id) {
+        const person = people.get(id);
+        return person !== undefined && webserver.users[id] === person.user;
     }
 
     // An account that MeshCentral keeps is somebody else's: a password may exist for it. It is not taken over.
     function refuseForeignAccount(id) {
-        if (webserver.users[id] !== undefined && !people.has(id)) { throw new Denied('ACCOUNT_CONFLICT', 'MeshCentral has an account of this id that MeshSSO did not make'); }
+        if (webserver.users[id] !== undefined && !holds(id)) { throw new Denied('ACCOUNT_CONFLICT', 'MeshCentral has an account of this id that MeshSSO did not make'); }
     }
 
     function enter(wish) {
         const seconds = Math.floor(now() / 1000);
         const user = { type: 'user', _id: wish.id, emailVerified: true, domain: wish.domain, links: {}, creation: seconds, login: seconds, access: seconds };
-        const person = { user, group: null, links: new Map(), expires: 0, timer: null };
+        const person = { user, group: null, links: new Map(), expires: 0, timer: null, ticket: 0 };
         made.add(user);
         people.set(wish.id, person);
         return person;
@@ -55,9 +69,8 @@ function createPeople(webserver, { groups, meshes, nodes, now }) {
             person.group = wish.group;
         }
         if (wish.group) { groupMembership(person); }
-        if (wish.links.size > 0 || person.links.size > 0) { person.links = wish.links; await nodes.setHolder(user._id, wish.links); }
         if (before !== JSON.stringify([user.links, user.siteadmin, user.name])) { announce(user); }
-        expireAt(person, Math.max(person.expires, wish.expires));
+        if (wish.links.size > 0 || person.links.size > 0) { person.links = wish.links; await nodes.setHolder(user._id, wish.links); }
     }
 
     function groupMembership(person) {
@@ -87,8 +100,9 @@ function createPeople(webserver, { groups, meshes, nodes, now }) {
         const person = people.get(id);
         if (person === undefined) { return; }
         clearTimeout(person.timer);
+        const held = holds(id);
         people.delete(id);
-        delete webserver.users[id];
+        if (held) { delete webserver.users[id]; }
         if (person.group) { groups.leave(person.group, person.user); }
         if (person.links.size > 0) { nodes.setHolder(id, new Map()); }
         webserver.parent.DispatchEvent([id], webserver, 'close');
@@ -112,8 +126,8 @@ function createPeople(webserver, { groups, meshes, nodes, now }) {
 
     return {
         admit, end,
-        has: (id) => people.has(id),
-        isOurs: (user) => made.has(user) || people.has(user._id),
+        has: holds,
+        isOurs: (user) => made.has(user) || (user !== webserver.users[user._id] && holds(user._id)), // or a copy of one
         close() { for (const person of people.values()) { clearTimeout(person.timer); } }
     };
 }

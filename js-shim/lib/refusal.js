@@ -15,17 +15,20 @@ function createRefusal({ config, log }) {
     return {
         /** Answers a page request, unless MeshCentral has begun to. */
         page(err, hook, req, res) {
-            const denied = noted(err, hook, req);
-            if (!res.headersSent) { sendPage(req, res, denied.publicCode, config); }
+            // A refusal that fails is still one, and must not become an unhandled rejection, which ends MeshCentral.
+            try {
+                const denied = noted(err, hook, req);
+                if (!res.headersSent) { sendPage(req, res, denied.publicCode, config); }
+            } catch (fault) { res.destroy(); }
         },
         /** Ends a socket in MeshCentral's own way of saying it, which its page understands. */
         socket(err, hook, req, ws) {
-            const denied = noted(err, hook, req);
             try {
+                const denied = noted(err, hook, req);
                 ws.send(JSON.stringify({ action: 'close', cause: 'noauth', msg: denied.publicCode }));
                 ws.close();
                 ws._socket.resume(); // so that the closing handshake is read
-            } catch (gone) { /* the client hung up */ }
+            } catch (fault) { ws.terminate(); }
         }
     };
 }

@@ -9,11 +9,13 @@ const { extractToken, dropCredentials } = require('./token');
  * @param {object} parts {config, client, people (getter), log}
  */
 function createSignIn({ config, client, people, log }) {
+    let tickets = 0; // the order in which validations were asked for
 
     /** Validates one token and makes or refreshes its person. Returns {user, expires}. */
     async function admit(token, { domain = '', clientIp = '', hook = 'HOOK_UNSPECIFIED' }) {
+        const ticket = ++tickets;
         const reply = await client.validate({ token, domain, clientIp, hook });
-        return people().admit(reply);
+        return people().admit(reply, ticket);
     }
 
     /**

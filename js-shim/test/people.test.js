@@ -21,7 +21,7 @@ function reply(changes = {}, user = {}) {
     };
 }
 
-function world({ links = { v1: [{ id: NODE('a'), rights: 8 }] }, docs = {} } = {}) {
+function world({ links = { v1: [{ id: NODE('a'), rights: 8 }] }, docs = {}, hang = null } = {}) {
     const events = [];
     const stored = new Map(Object.entries(docs));
     const webserver = {
@@ -29,7 +29,8 @@ function world({ links = { v1: [{ id: NODE('a'), rights: 8 }] }, docs = {} } = {
         parent: { DispatchEvent: (ids, source, event) => events.push({ ids, event }), AddEventDispatch(ids, listener) { webserver.listener = listener; } },
         cleanDevice: (node) => node, CloneSafeUser: (user) => ({ ...user }), CloneSafeNode: (node) => ({ ...node }), CreateNodeDispatchTargets: (mesh, node) => ['*', node]
     };
-    const store = { get: async (id) => (stored.has(id) ? structuredClone(stored.get(id)) : null), set: async (doc) => { stored.set(doc._id, structuredClone(doc)); } };
+    const find = (id) => (stored.has(id) ? structuredClone(stored.get(id)) : null);
+    const store = { get: (id) => (id === hang ? new Promise(() => { }) : Promise.resolve(find(id))), set: async (doc) => { stored.set(doc._id, structuredClone(doc)); } };
     const faults = [];
     const nodes = createNodeLinks(webserver, store, (text) => faults.push(text));
     const fetches = [];
@@ -38,7 +39,9 @@ function world({ links = { v1: [{ id: NODE('a'), rights: 8 }] }, docs = {} } = {
         const now = Object.keys(links).pop();
         return { group: { ...GROUP, version: now }, unchanged: false, links: links[now] };
     });
-    const people = createPeople(webserver, { groups, meshes: createMeshes(webserver, store), nodes, now: () => Date.now() });
+    const made = createPeople(webserver, { groups, meshes: createMeshes(webserver, store), nodes, now: () => Date.now() });
+    let tickets = 0;
+    const people = { ...made, ticket: () => ++tickets, admit: (answer, ticket = ++tickets) => made.admit(answer, ticket) };
     nodes.start();
     return { webserver, stored, people, links, fetches, faults, nodes };
 }
@@ -115,6 +118,41 @@ test('an account that MeshCentral keeps is not taken over', async (t) => {
     const kept = webserver.users['user//tina@acme.example'] = { _id: 'user//tina@acme.example', siteadmin: 0 };
     await assert.rejects(people.admit(reply()), { reason: 'ACCOUNT_CONFLICT' });
     assert.deepEqual(kept, { _id: 'user//tina@acme.example', siteadmin: 0 });
+});
+
+test('an answer that was asked for earlier does not overwrite a later one', async (t) => {
+    timers(t);
+    const { people } = world();
+    const early = people.ticket();
+    const late = people.ticket();
+    const { user } = await people.admit(reply({ userGroup: null }, { siteadmin: 5312 }), late);
+    await people.admit(reply({}, { siteadmin: 0xFFFFFFFF }), early);
+    assert.equal(user.siteadmin, 5312, 'a right that was taken away came back');
+    assert.deepEqual(user.links, {});
+    await people.admit(reply({}, { siteadmin: 5184 }), people.ticket());
+    assert.equal(user.siteadmin, 5184);
+});
+
+test('the JWT\'s end is kept while MeshCentral\'s database hangs', async (t) => {
+    timers(t);
+    const w = world({ hang: NODE('z') });
+    w.people.admit(reply({}, { links: [{ id: NODE('z'), rights: 8 }] }), w.people.ticket());
+    for (let i = 0; i < 50 && !w.webserver.users['user//tina@acme.example']; i++) { await Promise.resolve(); }
+    assert.ok(w.webserver.users['user//tina@acme.example']);
+    mock.timers.tick(3_700_000);
+    assert.equal(w.webserver.users['user//tina@acme.example'], undefined);
+});
+
+test('an account that MeshCentral made under a live person\'s id is not overwritten, hidden from the database or removed', async (t) => {
+    timers(t);
+    const { webserver, people } = world();
+    const { user } = await people.admit(reply());
+    const own = webserver.users[user._id] = { type: 'user', _id: user._id, siteadmin: 0 };
+    await assert.rejects(people.admit(reply()), { reason: 'ACCOUNT_CONFLICT' });
+    assert.equal(people.isOurs(own), false);
+    assert.equal(people.isOurs(user), true);
+    mock.timers.tick(3_700_000);
+    assert.equal(webserver.users[user._id], own);
 });
 
 test('an answer out of shape gives nothing', async (t) => {
