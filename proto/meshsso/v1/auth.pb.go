@@ -15,6 +15,7 @@ package meshssov1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -37,6 +38,7 @@ const (
 	Hook_HOOK_MESHACTION  Hook = 2
 	Hook_HOOK_HTTP        Hook = 3
 	Hook_HOOK_WEBSOCKET   Hook = 4
+	Hook_HOOK_REVALIDATE  Hook = 5 // a live session, by the shim's own timer
 )
 
 // Enum value maps for Hook.
@@ -47,6 +49,7 @@ var (
 		2: "HOOK_MESHACTION",
 		3: "HOOK_HTTP",
 		4: "HOOK_WEBSOCKET",
+		5: "HOOK_REVALIDATE",
 	}
 	Hook_value = map[string]int32{
 		"HOOK_UNSPECIFIED": 0,
@@ -54,6 +57,7 @@ var (
 		"HOOK_MESHACTION":  2,
 		"HOOK_HTTP":        3,
 		"HOOK_WEBSOCKET":   4,
+		"HOOK_REVALIDATE":  5,
 	}
 )
 
@@ -109,6 +113,17 @@ const (
 	Reason_REASON_STORE_UNAVAILABLE   Reason = 60 // The database cannot be reached or answers what the contract forbids.
 	Reason_REASON_SERVICE_UNAVAILABLE Reason = 61 // The sidecar cannot be reached or is not to be believed (found by the shim).
 	Reason_REASON_INTERNAL            Reason = 62 // A fault of ours; nothing is granted.
+	// What a person who is signed in may not send (found by the shim, by the policy).
+	Reason_REASON_FRAME_MALFORMED Reason = 80 // Not a JSON object, too large, or without an action.
+	Reason_REASON_FRAME_UNKNOWN   Reason = 81 // The policy has no such action.
+	Reason_REASON_FRAME_FIELD     Reason = 82 // A field is missing, of the wrong type or out of bounds.
+	Reason_REASON_FIELD_UNKNOWN   Reason = 83 // The policy has no such field or argument: dropped, the rest goes on.
+	Reason_REASON_DEVICE_DENIED   Reason = 84 // A device that is not the person's.
+	Reason_REASON_RIGHT_MISSING   Reason = 85 // The person has the device, or the account, but not this right.
+	Reason_REASON_REQUEST_UNKNOWN Reason = 86 // The policy has no such path, method or argument value.
+	Reason_REASON_TUNNEL_INVALID  Reason = 87 // A tunnel that names another host, device, person or kind than it may.
+	Reason_REASON_SESSION_ENDED   Reason = 88 // The session that a cookie was made for is over, or the cookie names none.
+	Reason_REASON_POLICY_MISSING  Reason = 89 // No policy could be fetched yet: nothing is let through.
 )
 
 // Enum value maps for Reason.
@@ -135,6 +150,16 @@ var (
 		60: "REASON_STORE_UNAVAILABLE",
 		61: "REASON_SERVICE_UNAVAILABLE",
 		62: "REASON_INTERNAL",
+		80: "REASON_FRAME_MALFORMED",
+		81: "REASON_FRAME_UNKNOWN",
+		82: "REASON_FRAME_FIELD",
+		83: "REASON_FIELD_UNKNOWN",
+		84: "REASON_DEVICE_DENIED",
+		85: "REASON_RIGHT_MISSING",
+		86: "REASON_REQUEST_UNKNOWN",
+		87: "REASON_TUNNEL_INVALID",
+		88: "REASON_SESSION_ENDED",
+		89: "REASON_POLICY_MISSING",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":         0,
@@ -158,6 +183,16 @@ var (
 		"REASON_STORE_UNAVAILABLE":   60,
 		"REASON_SERVICE_UNAVAILABLE": 61,
 		"REASON_INTERNAL":            62,
+		"REASON_FRAME_MALFORMED":     80,
+		"REASON_FRAME_UNKNOWN":       81,
+		"REASON_FRAME_FIELD":         82,
+		"REASON_FIELD_UNKNOWN":       83,
+		"REASON_DEVICE_DENIED":       84,
+		"REASON_RIGHT_MISSING":       85,
+		"REASON_REQUEST_UNKNOWN":     86,
+		"REASON_TUNNEL_INVALID":      87,
+		"REASON_SESSION_ENDED":       88,
+		"REASON_POLICY_MISSING":      89,
 	}
 )
 
@@ -238,6 +273,92 @@ func (VerifiedBy) EnumDescriptor() ([]byte, []int) {
 	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{2}
 }
 
+// FieldType says what a field holds.
+type FieldType int32
+
+const (
+	FieldType_FIELD_TYPE_UNSPECIFIED FieldType = 0 // Fits nothing.
+	FieldType_FIELD_TYPE_STRING      FieldType = 1
+	FieldType_FIELD_TYPE_INTEGER     FieldType = 2 // A whole number of at least 0. In a query: decimal digits.
+	FieldType_FIELD_TYPE_BOOLEAN     FieldType = 3
+	FieldType_FIELD_TYPE_DEVICE      FieldType = 4 // A node id of the person's own.
+	FieldType_FIELD_TYPE_DEVICES     FieldType = 5 // A list of such.
+	FieldType_FIELD_TYPE_STRINGS     FieldType = 6
+	FieldType_FIELD_TYPE_SELF        FieldType = 7  // The person's own account id.
+	FieldType_FIELD_TYPE_TAG         FieldType = 8  // A string, number, boolean or null that comes back with the answer and decides nothing.
+	FieldType_FIELD_TYPE_TUNNEL      FieldType = 9  // Where the device connects to: rebuilt from its parts, see TunnelRule.
+	FieldType_FIELD_TYPE_DEVICE_KEY  FieldType = 10 // A node id of the person's own without "node/<domain>/".
+	FieldType_FIELD_TYPE_COOKIE      FieldType = 11 // A cookie of MeshCentral's that was made for a live session of this person.
+	FieldType_FIELD_TYPE_RELAY_ID    FieldType = 12 // The name of a tunnel: letters and digits.
+	FieldType_FIELD_TYPE_PROTOCOL    FieldType = 13 // The kind of a tunnel, see TunnelRule, whose need counts too.
+	FieldType_FIELD_TYPE_CHAT_ID     FieldType = 14 // The name of a chat with a device of the person's own: "meshmessenger/<device>/<own account>".
+)
+
+// Enum value maps for FieldType.
+var (
+	FieldType_name = map[int32]string{
+		0:  "FIELD_TYPE_UNSPECIFIED",
+		1:  "FIELD_TYPE_STRING",
+		2:  "FIELD_TYPE_INTEGER",
+		3:  "FIELD_TYPE_BOOLEAN",
+		4:  "FIELD_TYPE_DEVICE",
+		5:  "FIELD_TYPE_DEVICES",
+		6:  "FIELD_TYPE_STRINGS",
+		7:  "FIELD_TYPE_SELF",
+		8:  "FIELD_TYPE_TAG",
+		9:  "FIELD_TYPE_TUNNEL",
+		10: "FIELD_TYPE_DEVICE_KEY",
+		11: "FIELD_TYPE_COOKIE",
+		12: "FIELD_TYPE_RELAY_ID",
+		13: "FIELD_TYPE_PROTOCOL",
+		14: "FIELD_TYPE_CHAT_ID",
+	}
+	FieldType_value = map[string]int32{
+		"FIELD_TYPE_UNSPECIFIED": 0,
+		"FIELD_TYPE_STRING":      1,
+		"FIELD_TYPE_INTEGER":     2,
+		"FIELD_TYPE_BOOLEAN":     3,
+		"FIELD_TYPE_DEVICE":      4,
+		"FIELD_TYPE_DEVICES":     5,
+		"FIELD_TYPE_STRINGS":     6,
+		"FIELD_TYPE_SELF":        7,
+		"FIELD_TYPE_TAG":         8,
+		"FIELD_TYPE_TUNNEL":      9,
+		"FIELD_TYPE_DEVICE_KEY":  10,
+		"FIELD_TYPE_COOKIE":      11,
+		"FIELD_TYPE_RELAY_ID":    12,
+		"FIELD_TYPE_PROTOCOL":    13,
+		"FIELD_TYPE_CHAT_ID":     14,
+	}
+)
+
+func (x FieldType) Enum() *FieldType {
+	p := new(FieldType)
+	*p = x
+	return p
+}
+
+func (x FieldType) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (FieldType) Descriptor() protoreflect.EnumDescriptor {
+	return file_meshsso_v1_auth_proto_enumTypes[3].Descriptor()
+}
+
+func (FieldType) Type() protoreflect.EnumType {
+	return &file_meshsso_v1_auth_proto_enumTypes[3]
+}
+
+func (x FieldType) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use FieldType.Descriptor instead.
+func (FieldType) EnumDescriptor() ([]byte, []int) {
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{3}
+}
+
 // ValidateTokenRequest is one token and where it was met.
 type ValidateTokenRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -246,8 +367,10 @@ type ValidateTokenRequest struct {
 	// The MeshCentral domain id; "" is the default domain.
 	Domain string `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
 	// The client's address as MeshCentral sees it, for logs. May be empty.
-	ClientIp      string `protobuf:"bytes,3,opt,name=client_ip,json=clientIp,proto3" json:"client_ip,omitempty"`
-	Hook          Hook   `protobuf:"varint,4,opt,name=hook,proto3,enum=meshsso.v1.Hook" json:"hook,omitempty"`
+	ClientIp string `protobuf:"bytes,3,opt,name=client_ip,json=clientIp,proto3" json:"client_ip,omitempty"`
+	Hook     Hook   `protobuf:"varint,4,opt,name=hook,proto3,enum=meshsso.v1.Hook" json:"hook,omitempty"`
+	// What the answer is made of may be at most this old; unset: the cache lifetime. Shorter than that, it is read anew.
+	MaxAge        *durationpb.Duration `protobuf:"bytes,5,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -310,6 +433,13 @@ func (x *ValidateTokenRequest) GetHook() Hook {
 	return Hook_HOOK_UNSPECIFIED
 }
 
+func (x *ValidateTokenRequest) GetMaxAge() *durationpb.Duration {
+	if x != nil {
+		return x.MaxAge
+	}
+	return nil
+}
+
 // ValidateTokenResponse is a person who may come in; a denial has none.
 type ValidateTokenResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -319,8 +449,12 @@ type ValidateTokenResponse struct {
 	// Unset for a superadmin without a tenant.
 	Tenant *Tenant `protobuf:"bytes,3,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	// The user group whose member the person is; unset if the role has no device rights.
-	UserGroup     *UserGroup `protobuf:"bytes,4,opt,name=user_group,json=userGroup,proto3" json:"user_group,omitempty"`
-	VerifiedBy    VerifiedBy `protobuf:"varint,5,opt,name=verified_by,json=verifiedBy,proto3,enum=meshsso.v1.VerifiedBy" json:"verified_by,omitempty"`
+	UserGroup  *UserGroup `protobuf:"bytes,4,opt,name=user_group,json=userGroup,proto3" json:"user_group,omitempty"`
+	VerifiedBy VerifiedBy `protobuf:"varint,5,opt,name=verified_by,json=verifiedBy,proto3,enum=meshsso.v1.VerifiedBy" json:"verified_by,omitempty"`
+	// How much longer this answer may be acted on: the cache lifetime less the age of what it was made of. At least 0.
+	FreshFor *durationpb.Duration `protobuf:"bytes,6,opt,name=fresh_for,json=freshFor,proto3" json:"fresh_for,omitempty"`
+	// The version of the policy (GetPolicy) that holds now.
+	PolicyVersion string `protobuf:"bytes,7,opt,name=policy_version,json=policyVersion,proto3" json:"policy_version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -390,6 +524,20 @@ func (x *ValidateTokenResponse) GetVerifiedBy() VerifiedBy {
 	return VerifiedBy_VERIFIED_BY_UNSPECIFIED
 }
 
+func (x *ValidateTokenResponse) GetFreshFor() *durationpb.Duration {
+	if x != nil {
+		return x.FreshFor
+	}
+	return nil
+}
+
+func (x *ValidateTokenResponse) GetPolicyVersion() string {
+	if x != nil {
+		return x.PolicyVersion
+	}
+	return ""
+}
+
 // User is a person as a MeshCentral account.
 type User struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -402,7 +550,8 @@ type User struct {
 	Domain   string `protobuf:"bytes,5,opt,name=domain,proto3" json:"domain,omitempty"`
 	// MeshCentral site rights: 0xFFFFFFFF for a superadmin, else restricting bits only.
 	Siteadmin uint32 `protobuf:"varint,6,opt,name=siteadmin,proto3" json:"siteadmin,omitempty"`
-	// Individual grants only; the devices of the role come with the user group.
+	// Individual grants ("node/…"); in the device group way also the device groups that the person reaches ("mesh/…"). In the
+	// user group way the devices of the role come with the user group.
 	Links []*Link `protobuf:"bytes,7,rep,name=links,proto3" json:"links,omitempty"`
 	// The row's tenant (UUID, lower case); empty for a superadmin without one.
 	TenantId string `protobuf:"bytes,8,opt,name=tenant_id,json=tenantId,proto3" json:"tenant_id,omitempty"`
@@ -575,6 +724,8 @@ type Tenant struct {
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// "mesh/<domain>/<64 characters>", deterministic by tenant.
 	DeviceGroupId string `protobuf:"bytes,3,opt,name=device_group_id,json=deviceGroupId,proto3" json:"device_group_id,omitempty"`
+	// Device group way only: changes whenever a device joins or leaves the tenant, and only then. Opaque; empty otherwise.
+	Version       string `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -626,6 +777,13 @@ func (x *Tenant) GetName() string {
 func (x *Tenant) GetDeviceGroupId() string {
 	if x != nil {
 		return x.DeviceGroupId
+	}
+	return ""
+}
+
+func (x *Tenant) GetVersion() string {
+	if x != nil {
+		return x.Version
 	}
 	return ""
 }
@@ -694,10 +852,11 @@ func (x *UserGroup) GetName() string {
 	return ""
 }
 
-// GetGroupLinksRequest names a group by the id that ValidateToken gave.
+// GetGroupLinksRequest names a group by the id that ValidateToken or ListDeviceGroups gave.
 type GetGroupLinksRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Group string                 `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
+	// "ugrp/…" or "mesh/…".
+	Group string `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
 	// The version that the caller holds; empty if none.
 	Version       string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -752,9 +911,10 @@ func (x *GetGroupLinksRequest) GetVersion() string {
 type GetGroupLinksResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The group's version now. If it equals the request's, `links` is empty and `unchanged` is true.
-	Group         *UserGroup `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
-	Unchanged     bool       `protobuf:"varint,2,opt,name=unchanged,proto3" json:"unchanged,omitempty"`
-	Links         []*Link    `protobuf:"bytes,3,rep,name=links,proto3" json:"links,omitempty"`
+	Group     *UserGroup `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
+	Unchanged bool       `protobuf:"varint,2,opt,name=unchanged,proto3" json:"unchanged,omitempty"`
+	// Of a device group: its devices, with rights 0.
+	Links         []*Link `protobuf:"bytes,3,rep,name=links,proto3" json:"links,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -810,17 +970,832 @@ func (x *GetGroupLinksResponse) GetLinks() []*Link {
 	return nil
 }
 
+// ListDeviceGroupsRequest asks for one MeshCentral domain.
+type ListDeviceGroupsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Domain        string                 `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDeviceGroupsRequest) Reset() {
+	*x = ListDeviceGroupsRequest{}
+	mi := &file_meshsso_v1_auth_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDeviceGroupsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDeviceGroupsRequest) ProtoMessage() {}
+
+func (x *ListDeviceGroupsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_meshsso_v1_auth_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDeviceGroupsRequest.ProtoReflect.Descriptor instead.
+func (*ListDeviceGroupsRequest) Descriptor() ([]byte, []int) {
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ListDeviceGroupsRequest) GetDomain() string {
+	if x != nil {
+		return x.Domain
+	}
+	return ""
+}
+
+// ListDeviceGroupsResponse holds every tenant's device group, sorted by id.
+type ListDeviceGroupsResponse struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Tenants []*Tenant              `protobuf:"bytes,1,rep,name=tenants,proto3" json:"tenants,omitempty"`
+	// Where devices wait that belong to no tenant: the id is a device group's, nobody is linked to it.
+	Lobby         *Tenant `protobuf:"bytes,2,opt,name=lobby,proto3" json:"lobby,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDeviceGroupsResponse) Reset() {
+	*x = ListDeviceGroupsResponse{}
+	mi := &file_meshsso_v1_auth_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDeviceGroupsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDeviceGroupsResponse) ProtoMessage() {}
+
+func (x *ListDeviceGroupsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_meshsso_v1_auth_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDeviceGroupsResponse.ProtoReflect.Descriptor instead.
+func (*ListDeviceGroupsResponse) Descriptor() ([]byte, []int) {
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ListDeviceGroupsResponse) GetTenants() []*Tenant {
+	if x != nil {
+		return x.Tenants
+	}
+	return nil
+}
+
+func (x *ListDeviceGroupsResponse) GetLobby() *Tenant {
+	if x != nil {
+		return x.Lobby
+	}
+	return nil
+}
+
+// GetPolicyRequest names the version that the caller holds; empty if none.
+type GetPolicyRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Version string                 `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
+	// Of the MeshCentral that the shim runs in, for the sidecar's log: one that was not reviewed is warned of.
+	MeshcentralVersion string `protobuf:"bytes,2,opt,name=meshcentral_version,json=meshcentralVersion,proto3" json:"meshcentral_version,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *GetPolicyRequest) Reset() {
+	*x = GetPolicyRequest{}
+	mi := &file_meshsso_v1_auth_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetPolicyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetPolicyRequest) ProtoMessage() {}
+
+func (x *GetPolicyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_meshsso_v1_auth_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetPolicyRequest.ProtoReflect.Descriptor instead.
+func (*GetPolicyRequest) Descriptor() ([]byte, []int) {
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *GetPolicyRequest) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *GetPolicyRequest) GetMeshcentralVersion() string {
+	if x != nil {
+		return x.MeshcentralVersion
+	}
+	return ""
+}
+
+// GetPolicyResponse holds the policy, or none if the caller's is the one that holds.
+type GetPolicyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Unchanged     bool                   `protobuf:"varint,1,opt,name=unchanged,proto3" json:"unchanged,omitempty"`
+	Policy        *Policy                `protobuf:"bytes,2,opt,name=policy,proto3" json:"policy,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetPolicyResponse) Reset() {
+	*x = GetPolicyResponse{}
+	mi := &file_meshsso_v1_auth_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetPolicyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetPolicyResponse) ProtoMessage() {}
+
+func (x *GetPolicyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_meshsso_v1_auth_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetPolicyResponse.ProtoReflect.Descriptor instead.
+func (*GetPolicyResponse) Descriptor() ([]byte, []int) {
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *GetPolicyResponse) GetUnchanged() bool {
+	if x != nil {
+		return x.Unchanged
+	}
+	return false
+}
+
+func (x *GetPolicyResponse) GetPolicy() *Policy {
+	if x != nil {
+		return x.Policy
+	}
+	return nil
+}
+
+// Policy is one allow-list for everything that a person of ours sends. What it does not name is refused.
+type Policy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Changes with the content. Opaque.
+	Version string `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
+	// The MeshCentral versions whose page was reviewed for it.
+	ReviewedVersions []string       `protobuf:"bytes,2,rep,name=reviewed_versions,json=reviewedVersions,proto3" json:"reviewed_versions,omitempty"`
+	Frames           []*FrameRule   `protobuf:"bytes,3,rep,name=frames,proto3" json:"frames,omitempty"`
+	Tunnels          []*TunnelRule  `protobuf:"bytes,4,rep,name=tunnels,proto3" json:"tunnels,omitempty"`
+	Requests         []*RequestRule `protobuf:"bytes,5,rep,name=requests,proto3" json:"requests,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *Policy) Reset() {
+	*x = Policy{}
+	mi := &file_meshsso_v1_auth_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Policy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Policy) ProtoMessage() {}
+
+func (x *Policy) ProtoReflect() protoreflect.Message {
+	mi := &file_meshsso_v1_auth_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Policy.ProtoReflect.Descriptor instead.
+func (*Policy) Descriptor() ([]byte, []int) {
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Policy) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *Policy) GetReviewedVersions() []string {
+	if x != nil {
+		return x.ReviewedVersions
+	}
+	return nil
+}
+
+func (x *Policy) GetFrames() []*FrameRule {
+	if x != nil {
+		return x.Frames
+	}
+	return nil
+}
+
+func (x *Policy) GetTunnels() []*TunnelRule {
+	if x != nil {
+		return x.Tunnels
+	}
+	return nil
+}
+
+func (x *Policy) GetRequests() []*RequestRule {
+	if x != nil {
+		return x.Requests
+	}
+	return nil
+}
+
+// FrameRule allows frames of one action on the control channel. An action may have several rules: the first whose fields all
+// fit and whose needs are met lets the frame through, rebuilt from these fields alone.
+type FrameRule struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Action string                 `protobuf:"bytes,1,opt,name=action,proto3" json:"action,omitempty"`
+	// Besides `action` and `responseid`, which every frame may have.
+	Fields []*Field `protobuf:"bytes,2,rep,name=fields,proto3" json:"fields,omitempty"`
+	// On every device that the frame names.
+	Need *Need `protobuf:"bytes,3,opt,name=need,proto3" json:"need,omitempty"`
+	// For full site administrators only.
+	SiteAdmin     bool `protobuf:"varint,4,opt,name=site_admin,json=siteAdmin,proto3" json:"site_admin,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FrameRule) Reset() {
+	*x = FrameRule{}
+	mi := &file_meshsso_v1_auth_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FrameRule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FrameRule) ProtoMessage() {}
+
+func (x *FrameRule) ProtoReflect() protoreflect.Message {
+	mi := &file_meshsso_v1_auth_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FrameRule.ProtoReflect.Descriptor instead.
+func (*FrameRule) Descriptor() ([]byte, []int) {
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *FrameRule) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *FrameRule) GetFields() []*Field {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
+func (x *FrameRule) GetNeed() *Need {
+	if x != nil {
+		return x.Need
+	}
+	return nil
+}
+
+func (x *FrameRule) GetSiteAdmin() bool {
+	if x != nil {
+		return x.SiteAdmin
+	}
+	return false
+}
+
+// RequestRule allows HTTP requests and socket upgrades to one path.
+type RequestRule struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Below the domain's URL, without the leading "/"; a trailing "*" stands for anything.
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// "GET" (HEAD too), "POST" or "WS".
+	Methods []string `protobuf:"bytes,2,rep,name=methods,proto3" json:"methods,omitempty"`
+	// Of the query. What is not named here is taken out.
+	Arguments []*Field `protobuf:"bytes,3,rep,name=arguments,proto3" json:"arguments,omitempty"`
+	// On every device that the request names.
+	Need      *Need `protobuf:"bytes,4,opt,name=need,proto3" json:"need,omitempty"`
+	SiteAdmin bool  `protobuf:"varint,5,opt,name=site_admin,json=siteAdmin,proto3" json:"site_admin,omitempty"`
+	// The need is on each device that the person has, because the request names devices where they cannot be read.
+	NeedEverywhere bool `protobuf:"varint,6,opt,name=need_everywhere,json=needEverywhere,proto3" json:"need_everywhere,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *RequestRule) Reset() {
+	*x = RequestRule{}
+	mi := &file_meshsso_v1_auth_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RequestRule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RequestRule) ProtoMessage() {}
+
+func (x *RequestRule) ProtoReflect() protoreflect.Message {
+	mi := &file_meshsso_v1_auth_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RequestRule.ProtoReflect.Descriptor instead.
+func (*RequestRule) Descriptor() ([]byte, []int) {
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *RequestRule) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *RequestRule) GetMethods() []string {
+	if x != nil {
+		return x.Methods
+	}
+	return nil
+}
+
+func (x *RequestRule) GetArguments() []*Field {
+	if x != nil {
+		return x.Arguments
+	}
+	return nil
+}
+
+func (x *RequestRule) GetNeed() *Need {
+	if x != nil {
+		return x.Need
+	}
+	return nil
+}
+
+func (x *RequestRule) GetSiteAdmin() bool {
+	if x != nil {
+		return x.SiteAdmin
+	}
+	return false
+}
+
+func (x *RequestRule) GetNeedEverywhere() bool {
+	if x != nil {
+		return x.NeedEverywhere
+	}
+	return false
+}
+
+// TunnelRule allows one kind of tunnel to a device.
+type TunnelRule struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// MeshCentral's number (`p`): 1 terminal, 2 desktop, 5 files, …
+	Protocol uint32 `protobuf:"varint,1,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	// "terminal", "desktop", "files": the label of logs and metrics.
+	Kind          string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	Need          *Need  `protobuf:"bytes,3,opt,name=need,proto3" json:"need,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TunnelRule) Reset() {
+	*x = TunnelRule{}
+	mi := &file_meshsso_v1_auth_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TunnelRule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TunnelRule) ProtoMessage() {}
+
+func (x *TunnelRule) ProtoReflect() protoreflect.Message {
+	mi := &file_meshsso_v1_auth_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TunnelRule.ProtoReflect.Descriptor instead.
+func (*TunnelRule) Descriptor() ([]byte, []int) {
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *TunnelRule) GetProtocol() uint32 {
+	if x != nil {
+		return x.Protocol
+	}
+	return 0
+}
+
+func (x *TunnelRule) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *TunnelRule) GetNeed() *Need {
+	if x != nil {
+		return x.Need
+	}
+	return nil
+}
+
+// Need is what a person's mask on a device must hold and must not hold (MeshCentral's mesh rights).
+type Need struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	All           uint32                 `protobuf:"varint,1,opt,name=all,proto3" json:"all,omitempty"`
+	None          uint32                 `protobuf:"varint,2,opt,name=none,proto3" json:"none,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Need) Reset() {
+	*x = Need{}
+	mi := &file_meshsso_v1_auth_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Need) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Need) ProtoMessage() {}
+
+func (x *Need) ProtoReflect() protoreflect.Message {
+	mi := &file_meshsso_v1_auth_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Need.ProtoReflect.Descriptor instead.
+func (*Need) Descriptor() ([]byte, []int) {
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Need) GetAll() uint32 {
+	if x != nil {
+		return x.All
+	}
+	return 0
+}
+
+func (x *Need) GetNone() uint32 {
+	if x != nil {
+		return x.None
+	}
+	return 0
+}
+
+// Field is one typed field of a frame or argument of a query.
+type Field struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Name     string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Type     FieldType              `protobuf:"varint,2,opt,name=type,proto3,enum=meshsso.v1.FieldType" json:"type,omitempty"`
+	Required bool                   `protobuf:"varint,3,opt,name=required,proto3" json:"required,omitempty"`
+	// If not empty, the only values that fit (integers in decimal, booleans as "true" and "false").
+	Values []string `protobuf:"bytes,4,rep,name=values,proto3" json:"values,omitempty"`
+	// STRING, STRINGS: most characters (of each), 0 means 256. INTEGER: greatest value, 0 means 2^53-1. DEVICES, STRINGS: see most.
+	Max int64 `protobuf:"varint,5,opt,name=max,proto3" json:"max,omitempty"`
+	// DEVICES, STRINGS: most elements, 0 means 1000.
+	Most          uint32 `protobuf:"varint,6,opt,name=most,proto3" json:"most,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Field) Reset() {
+	*x = Field{}
+	mi := &file_meshsso_v1_auth_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Field) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Field) ProtoMessage() {}
+
+func (x *Field) ProtoReflect() protoreflect.Message {
+	mi := &file_meshsso_v1_auth_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Field.ProtoReflect.Descriptor instead.
+func (*Field) Descriptor() ([]byte, []int) {
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Field) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Field) GetType() FieldType {
+	if x != nil {
+		return x.Type
+	}
+	return FieldType_FIELD_TYPE_UNSPECIFIED
+}
+
+func (x *Field) GetRequired() bool {
+	if x != nil {
+		return x.Required
+	}
+	return false
+}
+
+func (x *Field) GetValues() []string {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+func (x *Field) GetMax() int64 {
+	if x != nil {
+		return x.Max
+	}
+	return 0
+}
+
+func (x *Field) GetMost() uint32 {
+	if x != nil {
+		return x.Most
+	}
+	return 0
+}
+
+// ReportRefusalsRequest is what was refused since the last report.
+type ReportRefusalsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Refusals      []*Refusal             `protobuf:"bytes,1,rep,name=refusals,proto3" json:"refusals,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReportRefusalsRequest) Reset() {
+	*x = ReportRefusalsRequest{}
+	mi := &file_meshsso_v1_auth_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportRefusalsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportRefusalsRequest) ProtoMessage() {}
+
+func (x *ReportRefusalsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_meshsso_v1_auth_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportRefusalsRequest.ProtoReflect.Descriptor instead.
+func (*ReportRefusalsRequest) Descriptor() ([]byte, []int) {
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ReportRefusalsRequest) GetRefusals() []*Refusal {
+	if x != nil {
+		return x.Refusals
+	}
+	return nil
+}
+
+// Refusal is one kind of refusal and how often it came.
+type Refusal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "control", "relay", "http", "cookie".
+	Surface string `protobuf:"bytes,1,opt,name=surface,proto3" json:"surface,omitempty"`
+	// The action, path or field, cut to 64 characters of A-Z a-z 0-9 . _ - /; never a value.
+	Kind   string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	Reason Reason `protobuf:"varint,3,opt,name=reason,proto3,enum=meshsso.v1.Reason" json:"reason,omitempty"`
+	// Account id of one person who sent it.
+	UserId        string `protobuf:"bytes,4,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	Count         uint32 `protobuf:"varint,5,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refusal) Reset() {
+	*x = Refusal{}
+	mi := &file_meshsso_v1_auth_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refusal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refusal) ProtoMessage() {}
+
+func (x *Refusal) ProtoReflect() protoreflect.Message {
+	mi := &file_meshsso_v1_auth_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
+func (*Refusal) Descriptor() ([]byte, []int) {
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Refusal) GetSurface() string {
+	if x != nil {
+		return x.Surface
+	}
+	return ""
+}
+
+func (x *Refusal) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Refusal) GetReason() Reason {
+	if x != nil {
+		return x.Reason
+	}
+	return Reason_REASON_UNSPECIFIED
+}
+
+func (x *Refusal) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *Refusal) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+// ReportRefusalsResponse is empty.
+type ReportRefusalsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReportRefusalsResponse) Reset() {
+	*x = ReportRefusalsResponse{}
+	mi := &file_meshsso_v1_auth_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportRefusalsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportRefusalsResponse) ProtoMessage() {}
+
+func (x *ReportRefusalsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_meshsso_v1_auth_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportRefusalsResponse.ProtoReflect.Descriptor instead.
+func (*ReportRefusalsResponse) Descriptor() ([]byte, []int) {
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{20}
+}
+
 var File_meshsso_v1_auth_proto protoreflect.FileDescriptor
 
 const file_meshsso_v1_auth_proto_rawDesc = "" +
 	"\n" +
 	"\x15meshsso/v1/auth.proto\x12\n" +
-	"meshsso.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x87\x01\n" +
+	"meshsso.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbb\x01\n" +
 	"\x14ValidateTokenRequest\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x16\n" +
 	"\x06domain\x18\x02 \x01(\tR\x06domain\x12\x1b\n" +
 	"\tclient_ip\x18\x03 \x01(\tR\bclientIp\x12$\n" +
-	"\x04hook\x18\x04 \x01(\x0e2\x10.meshsso.v1.HookR\x04hook\"\x93\x02\n" +
+	"\x04hook\x18\x04 \x01(\x0e2\x10.meshsso.v1.HookR\x04hook\x122\n" +
+	"\amax_age\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\"\xf2\x02\n" +
 	"\x15ValidateTokenResponse\x12$\n" +
 	"\x04user\x18\x01 \x01(\v2\x10.meshsso.v1.UserR\x04user\x129\n" +
 	"\n" +
@@ -829,7 +1804,9 @@ const file_meshsso_v1_auth_proto_rawDesc = "" +
 	"\n" +
 	"user_group\x18\x04 \x01(\v2\x15.meshsso.v1.UserGroupR\tuserGroup\x127\n" +
 	"\vverified_by\x18\x05 \x01(\x0e2\x16.meshsso.v1.VerifiedByR\n" +
-	"verifiedBy\"\x85\x02\n" +
+	"verifiedBy\x126\n" +
+	"\tfresh_for\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\bfreshFor\x12%\n" +
+	"\x0epolicy_version\x18\a \x01(\tR\rpolicyVersion\"\x85\x02\n" +
 	"\x04User\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1b\n" +
@@ -844,11 +1821,12 @@ const file_meshsso_v1_auth_proto_rawDesc = "" +
 	" \x01(\x03R\x06userId\".\n" +
 	"\x04Link\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
-	"\x06rights\x18\x02 \x01(\rR\x06rights\"T\n" +
+	"\x06rights\x18\x02 \x01(\rR\x06rights\"n\n" +
 	"\x06Tenant\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12&\n" +
-	"\x0fdevice_group_id\x18\x03 \x01(\tR\rdeviceGroupId\"I\n" +
+	"\x0fdevice_group_id\x18\x03 \x01(\tR\rdeviceGroupId\x12\x18\n" +
+	"\aversion\x18\x04 \x01(\tR\aversion\"I\n" +
 	"\tUserGroup\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x12\n" +
@@ -859,13 +1837,69 @@ const file_meshsso_v1_auth_proto_rawDesc = "" +
 	"\x15GetGroupLinksResponse\x12+\n" +
 	"\x05group\x18\x01 \x01(\v2\x15.meshsso.v1.UserGroupR\x05group\x12\x1c\n" +
 	"\tunchanged\x18\x02 \x01(\bR\tunchanged\x12&\n" +
-	"\x05links\x18\x03 \x03(\v2\x10.meshsso.v1.LinkR\x05links*c\n" +
+	"\x05links\x18\x03 \x03(\v2\x10.meshsso.v1.LinkR\x05links\"1\n" +
+	"\x17ListDeviceGroupsRequest\x12\x16\n" +
+	"\x06domain\x18\x01 \x01(\tR\x06domain\"r\n" +
+	"\x18ListDeviceGroupsResponse\x12,\n" +
+	"\atenants\x18\x01 \x03(\v2\x12.meshsso.v1.TenantR\atenants\x12(\n" +
+	"\x05lobby\x18\x02 \x01(\v2\x12.meshsso.v1.TenantR\x05lobby\"]\n" +
+	"\x10GetPolicyRequest\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\tR\aversion\x12/\n" +
+	"\x13meshcentral_version\x18\x02 \x01(\tR\x12meshcentralVersion\"]\n" +
+	"\x11GetPolicyResponse\x12\x1c\n" +
+	"\tunchanged\x18\x01 \x01(\bR\tunchanged\x12*\n" +
+	"\x06policy\x18\x02 \x01(\v2\x12.meshsso.v1.PolicyR\x06policy\"\xe5\x01\n" +
+	"\x06Policy\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\tR\aversion\x12+\n" +
+	"\x11reviewed_versions\x18\x02 \x03(\tR\x10reviewedVersions\x12-\n" +
+	"\x06frames\x18\x03 \x03(\v2\x15.meshsso.v1.FrameRuleR\x06frames\x120\n" +
+	"\atunnels\x18\x04 \x03(\v2\x16.meshsso.v1.TunnelRuleR\atunnels\x123\n" +
+	"\brequests\x18\x05 \x03(\v2\x17.meshsso.v1.RequestRuleR\brequests\"\x93\x01\n" +
+	"\tFrameRule\x12\x16\n" +
+	"\x06action\x18\x01 \x01(\tR\x06action\x12)\n" +
+	"\x06fields\x18\x02 \x03(\v2\x11.meshsso.v1.FieldR\x06fields\x12$\n" +
+	"\x04need\x18\x03 \x01(\v2\x10.meshsso.v1.NeedR\x04need\x12\x1d\n" +
+	"\n" +
+	"site_admin\x18\x04 \x01(\bR\tsiteAdmin\"\xda\x01\n" +
+	"\vRequestRule\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x18\n" +
+	"\amethods\x18\x02 \x03(\tR\amethods\x12/\n" +
+	"\targuments\x18\x03 \x03(\v2\x11.meshsso.v1.FieldR\targuments\x12$\n" +
+	"\x04need\x18\x04 \x01(\v2\x10.meshsso.v1.NeedR\x04need\x12\x1d\n" +
+	"\n" +
+	"site_admin\x18\x05 \x01(\bR\tsiteAdmin\x12'\n" +
+	"\x0fneed_everywhere\x18\x06 \x01(\bR\x0eneedEverywhere\"b\n" +
+	"\n" +
+	"TunnelRule\x12\x1a\n" +
+	"\bprotocol\x18\x01 \x01(\rR\bprotocol\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12$\n" +
+	"\x04need\x18\x03 \x01(\v2\x10.meshsso.v1.NeedR\x04need\",\n" +
+	"\x04Need\x12\x10\n" +
+	"\x03all\x18\x01 \x01(\rR\x03all\x12\x12\n" +
+	"\x04none\x18\x02 \x01(\rR\x04none\"\xa0\x01\n" +
+	"\x05Field\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12)\n" +
+	"\x04type\x18\x02 \x01(\x0e2\x15.meshsso.v1.FieldTypeR\x04type\x12\x1a\n" +
+	"\brequired\x18\x03 \x01(\bR\brequired\x12\x16\n" +
+	"\x06values\x18\x04 \x03(\tR\x06values\x12\x10\n" +
+	"\x03max\x18\x05 \x01(\x03R\x03max\x12\x12\n" +
+	"\x04most\x18\x06 \x01(\rR\x04most\"H\n" +
+	"\x15ReportRefusalsRequest\x12/\n" +
+	"\brefusals\x18\x01 \x03(\v2\x13.meshsso.v1.RefusalR\brefusals\"\x92\x01\n" +
+	"\aRefusal\x12\x18\n" +
+	"\asurface\x18\x01 \x01(\tR\asurface\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12*\n" +
+	"\x06reason\x18\x03 \x01(\x0e2\x12.meshsso.v1.ReasonR\x06reason\x12\x17\n" +
+	"\auser_id\x18\x04 \x01(\tR\x06userId\x12\x14\n" +
+	"\x05count\x18\x05 \x01(\rR\x05count\"\x18\n" +
+	"\x16ReportRefusalsResponse*x\n" +
 	"\x04Hook\x12\x14\n" +
 	"\x10HOOK_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tHOOK_ROOT\x10\x01\x12\x13\n" +
 	"\x0fHOOK_MESHACTION\x10\x02\x12\r\n" +
 	"\tHOOK_HTTP\x10\x03\x12\x12\n" +
-	"\x0eHOOK_WEBSOCKET\x10\x04*\xc1\x04\n" +
+	"\x0eHOOK_WEBSOCKET\x10\x04\x12\x13\n" +
+	"\x0fHOOK_REVALIDATE\x10\x05*\xc9\x06\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14REASON_TOKEN_MISSING\x10\x01\x12\x1a\n" +
@@ -887,15 +1921,45 @@ const file_meshsso_v1_auth_proto_rawDesc = "" +
 	"\x16REASON_REQUEST_INVALID\x10*\x12\x1c\n" +
 	"\x18REASON_STORE_UNAVAILABLE\x10<\x12\x1e\n" +
 	"\x1aREASON_SERVICE_UNAVAILABLE\x10=\x12\x13\n" +
-	"\x0fREASON_INTERNAL\x10>*[\n" +
+	"\x0fREASON_INTERNAL\x10>\x12\x1a\n" +
+	"\x16REASON_FRAME_MALFORMED\x10P\x12\x18\n" +
+	"\x14REASON_FRAME_UNKNOWN\x10Q\x12\x16\n" +
+	"\x12REASON_FRAME_FIELD\x10R\x12\x18\n" +
+	"\x14REASON_FIELD_UNKNOWN\x10S\x12\x18\n" +
+	"\x14REASON_DEVICE_DENIED\x10T\x12\x18\n" +
+	"\x14REASON_RIGHT_MISSING\x10U\x12\x1a\n" +
+	"\x16REASON_REQUEST_UNKNOWN\x10V\x12\x19\n" +
+	"\x15REASON_TUNNEL_INVALID\x10W\x12\x18\n" +
+	"\x14REASON_SESSION_ENDED\x10X\x12\x19\n" +
+	"\x15REASON_POLICY_MISSING\x10Y*[\n" +
 	"\n" +
 	"VerifiedBy\x12\x1b\n" +
 	"\x17VERIFIED_BY_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15VERIFIED_BY_DASHBOARD\x10\x01\x12\x15\n" +
-	"\x11VERIFIED_BY_AGENT\x10\x022\xb9\x01\n" +
+	"\x11VERIFIED_BY_AGENT\x10\x02*\xf1\x02\n" +
+	"\tFieldType\x12\x1a\n" +
+	"\x16FIELD_TYPE_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11FIELD_TYPE_STRING\x10\x01\x12\x16\n" +
+	"\x12FIELD_TYPE_INTEGER\x10\x02\x12\x16\n" +
+	"\x12FIELD_TYPE_BOOLEAN\x10\x03\x12\x15\n" +
+	"\x11FIELD_TYPE_DEVICE\x10\x04\x12\x16\n" +
+	"\x12FIELD_TYPE_DEVICES\x10\x05\x12\x16\n" +
+	"\x12FIELD_TYPE_STRINGS\x10\x06\x12\x13\n" +
+	"\x0fFIELD_TYPE_SELF\x10\a\x12\x12\n" +
+	"\x0eFIELD_TYPE_TAG\x10\b\x12\x15\n" +
+	"\x11FIELD_TYPE_TUNNEL\x10\t\x12\x19\n" +
+	"\x15FIELD_TYPE_DEVICE_KEY\x10\n" +
+	"\x12\x15\n" +
+	"\x11FIELD_TYPE_COOKIE\x10\v\x12\x17\n" +
+	"\x13FIELD_TYPE_RELAY_ID\x10\f\x12\x17\n" +
+	"\x13FIELD_TYPE_PROTOCOL\x10\r\x12\x16\n" +
+	"\x12FIELD_TYPE_CHAT_ID\x10\x0e2\xbb\x03\n" +
 	"\vAuthService\x12T\n" +
 	"\rValidateToken\x12 .meshsso.v1.ValidateTokenRequest\x1a!.meshsso.v1.ValidateTokenResponse\x12T\n" +
-	"\rGetGroupLinks\x12 .meshsso.v1.GetGroupLinksRequest\x1a!.meshsso.v1.GetGroupLinksResponseB<Z:github.com/everydaytech/meshsso/proto/meshsso/v1;meshssov1b\x06proto3"
+	"\rGetGroupLinks\x12 .meshsso.v1.GetGroupLinksRequest\x1a!.meshsso.v1.GetGroupLinksResponse\x12]\n" +
+	"\x10ListDeviceGroups\x12#.meshsso.v1.ListDeviceGroupsRequest\x1a$.meshsso.v1.ListDeviceGroupsResponse\x12H\n" +
+	"\tGetPolicy\x12\x1c.meshsso.v1.GetPolicyRequest\x1a\x1d.meshsso.v1.GetPolicyResponse\x12W\n" +
+	"\x0eReportRefusals\x12!.meshsso.v1.ReportRefusalsRequest\x1a\".meshsso.v1.ReportRefusalsResponseB<Z:github.com/everydaytech/meshsso/proto/meshsso/v1;meshssov1b\x06proto3"
 
 var (
 	file_meshsso_v1_auth_proto_rawDescOnce sync.Once
@@ -909,41 +1973,78 @@ func file_meshsso_v1_auth_proto_rawDescGZIP() []byte {
 	return file_meshsso_v1_auth_proto_rawDescData
 }
 
-var file_meshsso_v1_auth_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_meshsso_v1_auth_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_meshsso_v1_auth_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_meshsso_v1_auth_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_meshsso_v1_auth_proto_goTypes = []any{
-	(Hook)(0),                     // 0: meshsso.v1.Hook
-	(Reason)(0),                   // 1: meshsso.v1.Reason
-	(VerifiedBy)(0),               // 2: meshsso.v1.VerifiedBy
-	(*ValidateTokenRequest)(nil),  // 3: meshsso.v1.ValidateTokenRequest
-	(*ValidateTokenResponse)(nil), // 4: meshsso.v1.ValidateTokenResponse
-	(*User)(nil),                  // 5: meshsso.v1.User
-	(*Link)(nil),                  // 6: meshsso.v1.Link
-	(*Tenant)(nil),                // 7: meshsso.v1.Tenant
-	(*UserGroup)(nil),             // 8: meshsso.v1.UserGroup
-	(*GetGroupLinksRequest)(nil),  // 9: meshsso.v1.GetGroupLinksRequest
-	(*GetGroupLinksResponse)(nil), // 10: meshsso.v1.GetGroupLinksResponse
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	(Hook)(0),                        // 0: meshsso.v1.Hook
+	(Reason)(0),                      // 1: meshsso.v1.Reason
+	(VerifiedBy)(0),                  // 2: meshsso.v1.VerifiedBy
+	(FieldType)(0),                   // 3: meshsso.v1.FieldType
+	(*ValidateTokenRequest)(nil),     // 4: meshsso.v1.ValidateTokenRequest
+	(*ValidateTokenResponse)(nil),    // 5: meshsso.v1.ValidateTokenResponse
+	(*User)(nil),                     // 6: meshsso.v1.User
+	(*Link)(nil),                     // 7: meshsso.v1.Link
+	(*Tenant)(nil),                   // 8: meshsso.v1.Tenant
+	(*UserGroup)(nil),                // 9: meshsso.v1.UserGroup
+	(*GetGroupLinksRequest)(nil),     // 10: meshsso.v1.GetGroupLinksRequest
+	(*GetGroupLinksResponse)(nil),    // 11: meshsso.v1.GetGroupLinksResponse
+	(*ListDeviceGroupsRequest)(nil),  // 12: meshsso.v1.ListDeviceGroupsRequest
+	(*ListDeviceGroupsResponse)(nil), // 13: meshsso.v1.ListDeviceGroupsResponse
+	(*GetPolicyRequest)(nil),         // 14: meshsso.v1.GetPolicyRequest
+	(*GetPolicyResponse)(nil),        // 15: meshsso.v1.GetPolicyResponse
+	(*Policy)(nil),                   // 16: meshsso.v1.Policy
+	(*FrameRule)(nil),                // 17: meshsso.v1.FrameRule
+	(*RequestRule)(nil),              // 18: meshsso.v1.RequestRule
+	(*TunnelRule)(nil),               // 19: meshsso.v1.TunnelRule
+	(*Need)(nil),                     // 20: meshsso.v1.Need
+	(*Field)(nil),                    // 21: meshsso.v1.Field
+	(*ReportRefusalsRequest)(nil),    // 22: meshsso.v1.ReportRefusalsRequest
+	(*Refusal)(nil),                  // 23: meshsso.v1.Refusal
+	(*ReportRefusalsResponse)(nil),   // 24: meshsso.v1.ReportRefusalsResponse
+	(*durationpb.Duration)(nil),      // 25: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),    // 26: google.protobuf.Timestamp
 }
 var file_meshsso_v1_auth_proto_depIdxs = []int32{
 	0,  // 0: meshsso.v1.ValidateTokenRequest.hook:type_name -> meshsso.v1.Hook
-	5,  // 1: meshsso.v1.ValidateTokenResponse.user:type_name -> meshsso.v1.User
-	11, // 2: meshsso.v1.ValidateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	7,  // 3: meshsso.v1.ValidateTokenResponse.tenant:type_name -> meshsso.v1.Tenant
-	8,  // 4: meshsso.v1.ValidateTokenResponse.user_group:type_name -> meshsso.v1.UserGroup
-	2,  // 5: meshsso.v1.ValidateTokenResponse.verified_by:type_name -> meshsso.v1.VerifiedBy
-	6,  // 6: meshsso.v1.User.links:type_name -> meshsso.v1.Link
-	8,  // 7: meshsso.v1.GetGroupLinksResponse.group:type_name -> meshsso.v1.UserGroup
-	6,  // 8: meshsso.v1.GetGroupLinksResponse.links:type_name -> meshsso.v1.Link
-	3,  // 9: meshsso.v1.AuthService.ValidateToken:input_type -> meshsso.v1.ValidateTokenRequest
-	9,  // 10: meshsso.v1.AuthService.GetGroupLinks:input_type -> meshsso.v1.GetGroupLinksRequest
-	4,  // 11: meshsso.v1.AuthService.ValidateToken:output_type -> meshsso.v1.ValidateTokenResponse
-	10, // 12: meshsso.v1.AuthService.GetGroupLinks:output_type -> meshsso.v1.GetGroupLinksResponse
-	11, // [11:13] is the sub-list for method output_type
-	9,  // [9:11] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	25, // 1: meshsso.v1.ValidateTokenRequest.max_age:type_name -> google.protobuf.Duration
+	6,  // 2: meshsso.v1.ValidateTokenResponse.user:type_name -> meshsso.v1.User
+	26, // 3: meshsso.v1.ValidateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	8,  // 4: meshsso.v1.ValidateTokenResponse.tenant:type_name -> meshsso.v1.Tenant
+	9,  // 5: meshsso.v1.ValidateTokenResponse.user_group:type_name -> meshsso.v1.UserGroup
+	2,  // 6: meshsso.v1.ValidateTokenResponse.verified_by:type_name -> meshsso.v1.VerifiedBy
+	25, // 7: meshsso.v1.ValidateTokenResponse.fresh_for:type_name -> google.protobuf.Duration
+	7,  // 8: meshsso.v1.User.links:type_name -> meshsso.v1.Link
+	9,  // 9: meshsso.v1.GetGroupLinksResponse.group:type_name -> meshsso.v1.UserGroup
+	7,  // 10: meshsso.v1.GetGroupLinksResponse.links:type_name -> meshsso.v1.Link
+	8,  // 11: meshsso.v1.ListDeviceGroupsResponse.tenants:type_name -> meshsso.v1.Tenant
+	8,  // 12: meshsso.v1.ListDeviceGroupsResponse.lobby:type_name -> meshsso.v1.Tenant
+	16, // 13: meshsso.v1.GetPolicyResponse.policy:type_name -> meshsso.v1.Policy
+	17, // 14: meshsso.v1.Policy.frames:type_name -> meshsso.v1.FrameRule
+	19, // 15: meshsso.v1.Policy.tunnels:type_name -> meshsso.v1.TunnelRule
+	18, // 16: meshsso.v1.Policy.requests:type_name -> meshsso.v1.RequestRule
+	21, // 17: meshsso.v1.FrameRule.fields:type_name -> meshsso.v1.Field
+	20, // 18: meshsso.v1.FrameRule.need:type_name -> meshsso.v1.Need
+	21, // 19: meshsso.v1.RequestRule.arguments:type_name -> meshsso.v1.Field
+	20, // 20: meshsso.v1.RequestRule.need:type_name -> meshsso.v1.Need
+	20, // 21: meshsso.v1.TunnelRule.need:type_name -> meshsso.v1.Need
+	3,  // 22: meshsso.v1.Field.type:type_name -> meshsso.v1.FieldType
+	23, // 23: meshsso.v1.ReportRefusalsRequest.refusals:type_name -> meshsso.v1.Refusal
+	1,  // 24: meshsso.v1.Refusal.reason:type_name -> meshsso.v1.Reason
+	4,  // 25: meshsso.v1.AuthService.ValidateToken:input_type -> meshsso.v1.ValidateTokenRequest
+	10, // 26: meshsso.v1.AuthService.GetGroupLinks:input_type -> meshsso.v1.GetGroupLinksRequest
+	12, // 27: meshsso.v1.AuthService.ListDeviceGroups:input_type -> meshsso.v1.ListDeviceGroupsRequest
+	14, // 28: meshsso.v1.AuthService.GetPolicy:input_type -> meshsso.v1.GetPolicyRequest
+	22, // 29: meshsso.v1.AuthService.ReportRefusals:input_type -> meshsso.v1.ReportRefusalsRequest
+	5,  // 30: meshsso.v1.AuthService.ValidateToken:output_type -> meshsso.v1.ValidateTokenResponse
+	11, // 31: meshsso.v1.AuthService.GetGroupLinks:output_type -> meshsso.v1.GetGroupLinksResponse
+	13, // 32: meshsso.v1.AuthService.ListDeviceGroups:output_type -> meshsso.v1.ListDeviceGroupsResponse
+	15, // 33: meshsso.v1.AuthService.GetPolicy:output_type -> meshsso.v1.GetPolicyResponse
+	24, // 34: meshsso.v1.AuthService.ReportRefusals:output_type -> meshsso.v1.ReportRefusalsResponse
+	30, // [30:35] is the sub-list for method output_type
+	25, // [25:30] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_meshsso_v1_auth_proto_init() }
@@ -956,8 +2057,8 @@ func file_meshsso_v1_auth_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_meshsso_v1_auth_proto_rawDesc), len(file_meshsso_v1_auth_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   8,
+			NumEnums:      4,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

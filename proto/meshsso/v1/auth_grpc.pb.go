@@ -25,8 +25,11 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	AuthService_ValidateToken_FullMethodName = "/meshsso.v1.AuthService/ValidateToken"
-	AuthService_GetGroupLinks_FullMethodName = "/meshsso.v1.AuthService/GetGroupLinks"
+	AuthService_ValidateToken_FullMethodName    = "/meshsso.v1.AuthService/ValidateToken"
+	AuthService_GetGroupLinks_FullMethodName    = "/meshsso.v1.AuthService/GetGroupLinks"
+	AuthService_ListDeviceGroups_FullMethodName = "/meshsso.v1.AuthService/ListDeviceGroups"
+	AuthService_GetPolicy_FullMethodName        = "/meshsso.v1.AuthService/GetPolicy"
+	AuthService_ReportRefusals_FullMethodName   = "/meshsso.v1.AuthService/ReportRefusals"
 )
 
 // AuthServiceClient is the client API for AuthService service.
@@ -39,8 +42,16 @@ type AuthServiceClient interface {
 	// It never returns a user together with an error. Status codes: UNAUTHENTICATED (TOKEN_*), PERMISSION_DENIED (the person),
 	// INVALID_ARGUMENT (the request), UNAVAILABLE (the database; try again).
 	ValidateToken(ctx context.Context, in *ValidateTokenRequest, opts ...grpc.CallOption) (*ValidateTokenResponse, error)
-	// GetGroupLinks returns the device links of one user group. NOT_FOUND (GROUP_UNKNOWN) if no tenant and role has that id.
+	// GetGroupLinks returns the device links of one user group or, for the id of a tenant's device group, the devices that
+	// belong into it. NOT_FOUND (GROUP_UNKNOWN) if no tenant and role has that id.
 	GetGroupLinks(ctx context.Context, in *GetGroupLinksRequest, opts ...grpc.CallOption) (*GetGroupLinksResponse, error)
+	// ListDeviceGroups returns the device group of every tenant and the lobby, with the version of each one's membership.
+	// Device group way only; FAILED_PRECONDITION (REQUEST_INVALID) otherwise.
+	ListDeviceGroups(ctx context.Context, in *ListDeviceGroupsRequest, opts ...grpc.CallOption) (*ListDeviceGroupsResponse, error)
+	// GetPolicy returns what people of ours may send to MeshCentral.
+	GetPolicy(ctx context.Context, in *GetPolicyRequest, opts ...grpc.CallOption) (*GetPolicyResponse, error)
+	// ReportRefusals tells the sidecar what the policy refused, for its log and metrics.
+	ReportRefusals(ctx context.Context, in *ReportRefusalsRequest, opts ...grpc.CallOption) (*ReportRefusalsResponse, error)
 }
 
 type authServiceClient struct {
@@ -71,6 +82,36 @@ func (c *authServiceClient) GetGroupLinks(ctx context.Context, in *GetGroupLinks
 	return out, nil
 }
 
+func (c *authServiceClient) ListDeviceGroups(ctx context.Context, in *ListDeviceGroupsRequest, opts ...grpc.CallOption) (*ListDeviceGroupsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListDeviceGroupsResponse)
+	err := c.cc.Invoke(ctx, AuthService_ListDeviceGroups_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *authServiceClient) GetPolicy(ctx context.Context, in *GetPolicyRequest, opts ...grpc.CallOption) (*GetPolicyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetPolicyResponse)
+	err := c.cc.Invoke(ctx, AuthService_GetPolicy_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *authServiceClient) ReportRefusals(ctx context.Context, in *ReportRefusalsRequest, opts ...grpc.CallOption) (*ReportRefusalsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReportRefusalsResponse)
+	err := c.cc.Invoke(ctx, AuthService_ReportRefusals_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AuthServiceServer is the server API for AuthService service.
 // All implementations must embed UnimplementedAuthServiceServer
 // for forward compatibility.
@@ -81,8 +122,16 @@ type AuthServiceServer interface {
 	// It never returns a user together with an error. Status codes: UNAUTHENTICATED (TOKEN_*), PERMISSION_DENIED (the person),
 	// INVALID_ARGUMENT (the request), UNAVAILABLE (the database; try again).
 	ValidateToken(context.Context, *ValidateTokenRequest) (*ValidateTokenResponse, error)
-	// GetGroupLinks returns the device links of one user group. NOT_FOUND (GROUP_UNKNOWN) if no tenant and role has that id.
+	// GetGroupLinks returns the device links of one user group or, for the id of a tenant's device group, the devices that
+	// belong into it. NOT_FOUND (GROUP_UNKNOWN) if no tenant and role has that id.
 	GetGroupLinks(context.Context, *GetGroupLinksRequest) (*GetGroupLinksResponse, error)
+	// ListDeviceGroups returns the device group of every tenant and the lobby, with the version of each one's membership.
+	// Device group way only; FAILED_PRECONDITION (REQUEST_INVALID) otherwise.
+	ListDeviceGroups(context.Context, *ListDeviceGroupsRequest) (*ListDeviceGroupsResponse, error)
+	// GetPolicy returns what people of ours may send to MeshCentral.
+	GetPolicy(context.Context, *GetPolicyRequest) (*GetPolicyResponse, error)
+	// ReportRefusals tells the sidecar what the policy refused, for its log and metrics.
+	ReportRefusals(context.Context, *ReportRefusalsRequest) (*ReportRefusalsResponse, error)
 	mustEmbedUnimplementedAuthServiceServer()
 }
 
@@ -98,6 +147,15 @@ func (UnimplementedAuthServiceServer) ValidateToken(context.Context, *ValidateTo
 }
 func (UnimplementedAuthServiceServer) GetGroupLinks(context.Context, *GetGroupLinksRequest) (*GetGroupLinksResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetGroupLinks not implemented")
+}
+func (UnimplementedAuthServiceServer) ListDeviceGroups(context.Context, *ListDeviceGroupsRequest) (*ListDeviceGroupsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListDeviceGroups not implemented")
+}
+func (UnimplementedAuthServiceServer) GetPolicy(context.Context, *GetPolicyRequest) (*GetPolicyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetPolicy not implemented")
+}
+func (UnimplementedAuthServiceServer) ReportRefusals(context.Context, *ReportRefusalsRequest) (*ReportRefusalsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReportRefusals not implemented")
 }
 func (UnimplementedAuthServiceServer) mustEmbedUnimplementedAuthServiceServer() {}
 func (UnimplementedAuthServiceServer) testEmbeddedByValue()                     {}
@@ -156,6 +214,60 @@ func _AuthService_GetGroupLinks_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AuthService_ListDeviceGroups_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListDeviceGroupsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AuthServiceServer).ListDeviceGroups(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AuthService_ListDeviceGroups_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AuthServiceServer).ListDeviceGroups(ctx, req.(*ListDeviceGroupsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AuthService_GetPolicy_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetPolicyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AuthServiceServer).GetPolicy(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AuthService_GetPolicy_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AuthServiceServer).GetPolicy(ctx, req.(*GetPolicyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AuthService_ReportRefusals_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReportRefusalsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AuthServiceServer).ReportRefusals(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AuthService_ReportRefusals_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AuthServiceServer).ReportRefusals(ctx, req.(*ReportRefusalsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AuthService_ServiceDesc is the grpc.ServiceDesc for AuthService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -170,6 +282,18 @@ var AuthService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetGroupLinks",
 			Handler:    _AuthService_GetGroupLinks_Handler,
+		},
+		{
+			MethodName: "ListDeviceGroups",
+			Handler:    _AuthService_ListDeviceGroups_Handler,
+		},
+		{
+			MethodName: "GetPolicy",
+			Handler:    _AuthService_GetPolicy_Handler,
+		},
+		{
+			MethodName: "ReportRefusals",
+			Handler:    _AuthService_ReportRefusals_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
