@@ -29,7 +29,7 @@ const CHANNEL = {
 
 /**
  * @param {object} config of readConfig.
- * @returns {{validate(request): Promise<object>, groupLinks(group, version): Promise<object>, close()}}
+ * @returns {object} one function a call of the contract, each a promise; health(); close()
  */
 function createClient(config) {
     let connection = null;
@@ -59,6 +59,8 @@ function createClient(config) {
     return {
         validate: (request) => call('validateToken', request),
         groupLinks: (group, version) => call('getGroupLinks', { group, version }),
+        policy: (version, meshcentralVersion) => call('getPolicy', { version, meshcentralVersion }),
+        reportRefusals: (refusals) => call('reportRefusals', { refusals }),
         health,
         close() { if (connection !== null) { connection.stub.close(); connection = null; } }
     };

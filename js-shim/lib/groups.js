@@ -6,9 +6,11 @@ const { Denied } = require('./denied');
 /**
  * @param {object} webserver MeshCentral's web server object. @param {object} store of createStore.
  * @param {object} nodes of createNodeLinks. @param {(group, version) => Promise<object>} fetchLinks the sidecar's GetGroupLinks.
+ * @param {() => void} changed called when rights may have been taken away
  */
-function createGroups(webserver, store, nodes, fetchLinks) {
+function createGroups(webserver, store, nodes, fetchLinks, changed) {
     const versions = new Map(); // group id → version applied since this process started
+    const current = new Map(); // group id → Map(device → mask), as the sidecar said last
     const busy = new Map(); // group id → {version, promise}: people of one tenant who come together share one run
 
     /** Makes MeshCentral's group equal to the version that a validation named. */
@@ -35,6 +37,8 @@ function createGroups(webserver, store, nodes, fetchLinks) {
     }
 
     async function apply(group, links) {
+        current.set(group.id, links); // at once: rights are answered from here, the documents follow
+        changed();
         const doc = webserver.userGroups[group.id] || { type: 'ugrp', _id: group.id, domain: group.id.split('/')[1], desc: 'Managed by MeshSSO. Changes here are overwritten.' };
         const before = Object.entries(doc.links || {});
         const formerly = before.map(([id]) => id).filter((id) => id.startsWith('node/'));
@@ -69,7 +73,12 @@ function createGroups(webserver, store, nodes, fetchLinks) {
         announce(doc, [user._id]);
     }
 
-    return { ensure, join, leave };
+    return {
+        ensure, join, leave,
+        /** The group's mask on a device; 0 is none. */
+        maskOf: (groupId, node) => (current.has(groupId) && current.get(groupId).get(node)) || 0,
+        devicesOf: (groupId) => (current.has(groupId) ? [...current.get(groupId).keys()] : [])
+    };
 }
 
 // A mask with "manage computers" (4) on a device breaks MeshCentral's page, and is more than any role of ours has.

@@ -22,6 +22,12 @@ function createLog(parent) {
             parent.authLog('https', text);
             parent.debug('web', text);
         },
+        refused: (text) => { console.log('JWT policy refused: ' + text); },
+        ended(session, denied) {
+            const text = 'JWT session ended: ' + denied.message + ' (' + session.userId + ')';
+            parent.authLog('https', text);
+            parent.debug('web', text);
+        },
         fault: (text) => console.error('JWT Auth: ' + text)
     };
 }

@@ -21,10 +21,14 @@ function injectScript(html, script = SCRIPT) {
     return (at.index < 0) ? html : html.slice(0, at.index + at[0].length) + script + html.slice(at.index + at[0].length);
 }
 
-/** Makes `res.render` add a script. MeshCentral renders through it whatever the language or style of the page. */
-function wrapRender(res, script = SCRIPT) {
+/**
+ * Makes `res.render` add a script. MeshCentral renders through it whatever the language or style of the page.
+ * @param {object} [how] {script, adjust(options): changes what the page is made of}
+ */
+function wrapRender(res, { script = SCRIPT, adjust = () => { } } = {}) {
     const render = res.render;
     res.render = function (view, options, callback) {
+        if (options !== null && typeof options === 'object') { adjust(options); }
         if (typeof callback === 'function') { return render.apply(this, arguments); }
         return render.call(this, view, options, (err, html) => {
             if (err) { return res.req.next(err); }
@@ -36,6 +40,7 @@ function wrapRender(res, script = SCRIPT) {
 const TEXTS = {
     ACCESS_DENIED: { status: 401, title: 'Access denied', text: 'Your sign-in is not valid here or has ended. Please open this device from the dashboard again.' },
     REOPEN: { status: 401, title: 'Please reopen from the dashboard', text: 'This window has no sign-in any more. Please open the device from the dashboard again.' },
+    FORBIDDEN: { status: 403, title: 'Not allowed', text: 'Your role does not allow this here.' },
     SERVICE_UNAVAILABLE: { status: 503, title: 'Sign-in is not available at the moment', text: 'This page tries again by itself in a few seconds.' }
 };
 
@@ -49,9 +54,9 @@ function sendPage(req, res, code, config) {
     res.status(status);
     res.set({ 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' });
     if (retry) { res.set('Retry-After', '5'); }
-    if (!/\btext\/html\b/.test(req.headers.accept || '')) { return res.type('text/plain').send((retry ? code : 'ACCESS_DENIED') + '\n'); }
+    if (!/\btext\/html\b/.test(req.headers.accept || '')) { return res.type('text/plain').send((code === 'REOPEN' ? 'ACCESS_DENIED' : code) + '\n'); }
     const link = (!retry && config.loginUrl) ? `<p><a href="${escape(config.loginUrl)}" target="_top" rel="noreferrer">Go to the dashboard</a></p>` : '';
-    const script = retry ? RETRY : expired(config.dashboardOrigins);
+    const script = retry ? RETRY : (code === 'FORBIDDEN') ? '' : expired(config.dashboardOrigins);
     res.type('text/html').send(`<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><meta name="robots" content="noindex"><title>${title}</title>${STYLE}<script>${script}</script></head>` +
         `<body data-meshsso="${code}"><main role="alert"><h1>${title}</h1><p>${text}</p>${link}</main></body></html>`);
 }

@@ -3,35 +3,48 @@
 
 const { Denied } = require('./denied');
 const { checkedLinks } = require('./groups');
+const { both, union } = require('./rights');
 
-const MAX_TIMER = 0x7FFFFFFF; // the longest that a Node timer waits, in milliseconds
+const FULL = 0xFFFFFFFF; // a full site administrator
 
 /**
- * @param {object} webserver MeshCentral's web server object. @param {object} parts {groups, meshes, nodes, now}
+ * @param {object} webserver MeshCentral's web server object. @param {object} parts {groups, meshes, nodes, now, changed()}
  */
-function createPeople(webserver, { groups, meshes, nodes, now }) {
-    const people = new Map(); // user id → {user, group, links, expires, timer, ticket}
+function createPeople(webserver, { groups, meshes, nodes, now, changed }) {
+    const people = new Map(); // user id → {user, group, links, ticket, lead}
     const made = new WeakSet(); // every user object that came from here, also of people who have ended
 
     /**
-     * Makes or refreshes the person of a validation's answer. Returns {user, expires (ms)}.
+     * Makes or refreshes the person of a validation's answer. Returns {user, expires (ms), freshFor (ms), reach, settled: a promise of
+     *   MeshCentral's documents following}.
      * @param {number} ticket rising, drawn before the validation was asked for: an answer that was overtaken by a later one
      *   changes nothing, or a right that was taken away meanwhile would come back
+     * @param {string} token whose answer it is. MeshCentral has one account for all tokens of a person: the one that was
+     *   presented last leads, and the timely questions about the others do not change what the account may do.
+     * @param {boolean} presented false for a question of the shim's own
      */
-    async function admit(reply, ticket) {
+    async function admit(reply, ticket, token, presented) {
+        const asked = now();
         const wish = wishOf(reply);
-        if (wish.expires <= now()) { throw new Denied('TOKEN_EXPIRED'); }
+        if (wish.expires <= asked) { throw new Denied('TOKEN_EXPIRED'); }
         refuseForeignAccount(wish.id);
         if (reply.tenant) { await meshes.ensure(reply.tenant); }
         if (reply.userGroup) { await groups.ensure(reply.userGroup); }
         refuseForeignAccount(wish.id); // MeshCentral may have made one while we waited
         const person = people.get(wish.id) || enter(wish);
-        expireAt(person, Math.max(person.expires, wish.expires)); // first: what follows may wait for a database
-        if (ticket >= person.ticket) {
-            person.ticket = ticket;
-            await refresh(person, wish);
+        let settled = null;
+        if (ticket >= person.ticket && (presented || person.lead === null || person.lead === token)) {
+            Object.assign(person, { ticket, lead: token });
+            settled = refresh(person, wish);
         }
-        return { user: person.user, expires: wish.expires };
+        const reach = { group: wish.group, links: wish.links, siteadmin: wish.siteadmin };
+        return { user: person.user, expires: wish.expires, freshFor: Math.max(0, wish.freshFor - (now() - asked)), reach, settled };
+    }
+
+    /** A token leads no longer: the next answer about another one of the same person may. */
+    function unlead(id, token) {
+        const person = people.get(id);
+        if (person !== undefined && person.lead === token) { person.lead = null; }
     }
 
     // Whether MeshCentral's account of this id is the object that we made. By identity: MeshCentral may have made one since.
@@ -48,14 +61,14 @@ function createPeople(webserver, { groups, meshes, nodes, now }) {
     function enter(wish) {
         const seconds = Math.floor(now() / 1000);
         const user = { type: 'user', _id: wish.id, emailVerified: true, domain: wish.domain, links: {}, creation: seconds, login: seconds, access: seconds };
-        const person = { user, group: null, links: new Map(), expires: 0, timer: null, ticket: 0 };
+        const person = { user, group: null, links: new Map(), ticket: 0, lead: null };
         made.add(user);
         people.set(wish.id, person);
         return person;
     }
 
     // The object is changed in place: open control sockets hold it.
-    async function refresh(person, wish) {
+    function refresh(person, wish) {
         const { user } = person;
         const before = JSON.stringify([user.links, user.siteadmin, user.name]);
         Object.assign(user, { name: wish.name, realname: wish.realName, email: wish.email, siteadmin: wish.siteadmin, tenantId: wish.tenantId });
@@ -63,15 +76,34 @@ function createPeople(webserver, { groups, meshes, nodes, now }) {
         if (wish.group) { links[wish.group] = { rights: 1 }; }
         for (const [node, rights] of wish.links) { links[node] = { rights }; }
         user.links = links;
+        const former = person.links;
+        person.links = wish.links;
         webserver.users[user._id] = user;
         if (person.group !== wish.group) {
             if (person.group) { groups.leave(person.group, user); }
             person.group = wish.group;
         }
         if (wish.group) { groupMembership(person); }
-        if (before !== JSON.stringify([user.links, user.siteadmin, user.name])) { announce(user); }
-        if (wish.links.size > 0 || person.links.size > 0) { person.links = wish.links; await nodes.setHolder(user._id, wish.links); }
+        if (before !== JSON.stringify([user.links, user.siteadmin, user.name])) { announce(user); changed(); }
+        return (wish.links.size > 0 || former.size > 0) ? nodes.setHolder(user._id, wish.links) : null;
     }
+
+    /** The account's mask on a device now; 0 is none. */
+    function maskOf(id, node) { return holds(id) ? maskIn(people.get(id), node) : 0; }
+
+    function maskIn({ group, links }, node) { return union(links.get(node) || 0, group === null ? 0 : groups.maskOf(group, node)); }
+
+    /** The mask of one session: what its own token gives, and no more than the account has now. */
+    function sessionMask({ userId, reach }, node) { return both(maskOf(userId, node), maskIn(reach, node)); }
+
+    /** The masks of a session on every device of the account. */
+    function sessionMasks(session) {
+        const { group, links } = people.get(session.userId) || { group: null, links: new Map() };
+        const devices = new Set([...links.keys(), ...(group === null ? [] : groups.devicesOf(group))]);
+        return [...devices].map((node) => sessionMask(session, node));
+    }
+
+    function isSiteAdmin({ userId, reach }) { return holds(userId) && (people.get(userId).user.siteadmin & reach.siteadmin) >>> 0 === FULL; }
 
     function groupMembership(person) {
         const doc = webserver.userGroups[person.group];
@@ -85,48 +117,23 @@ function createPeople(webserver, { groups, meshes, nodes, now }) {
         parent.DispatchEvent(['*', 'server-users', user._id], webserver, event);
     }
 
-    function expireAt(person, expires) {
-        person.expires = expires;
-        clearTimeout(person.timer);
-        const wait = Math.min(expires - now(), MAX_TIMER);
-        person.timer = setTimeout(() => {
-            if (person.expires > now()) { expireAt(person, person.expires); } else { end(person.user._id); }
-        }, Math.max(wait, 0));
-        person.timer.unref();
-    }
-
-    /** Ends a person at once: the account, every socket, tunnel and download. Cookies that name the account are dead with it. */
+    /** Takes a person out of MeshCentral. What was open for him is closed by whoever calls (live.js), the control sockets here too. */
     function end(id) {
         const person = people.get(id);
         if (person === undefined) { return; }
-        clearTimeout(person.timer);
         const held = holds(id);
         people.delete(id);
         if (held) { delete webserver.users[id]; }
         if (person.group) { groups.leave(person.group, person.user); }
         if (person.links.size > 0) { nodes.setHolder(id, new Map()); }
         webserver.parent.DispatchEvent([id], webserver, 'close');
-        closeTunnels(id);
-    }
-
-    function closeTunnels(id) {
-        for (const relay of Object.values(webserver.wsrelays || {})) {
-            const peers = [relay.peer1, relay.peer2].filter(Boolean);
-            if (!peers.some((peer) => (peer.user && peer.user._id === id) || peer.ruserid === id)) { continue; }
-            for (const peer of peers) {
-                try { if (peer.ws) { peer.ws.terminate(); } if (peer.res) { peer.res.destroy(); } } catch (err) { /* it is closed already */ }
-            }
-        }
-        for (const relay of Object.values(webserver.desktoprelays || {})) {
-            for (const viewer of (relay && relay.viewers) || []) {
-                if (viewer.user && viewer.user._id === id) { try { viewer.close(); } catch (err) { /* it is closed already */ } }
-            }
-        }
     }
 
     return {
         admit, end,
+        maskOf, sessionMask, sessionMasks, isSiteAdmin, unlead,
         has: holds,
+        userOf: (id) => (holds(id) ? people.get(id).user : null),
         isOurs: (user) => made.has(user) || (user !== webserver.users[user._id] && holds(user._id)), // or a copy of one
         close() { for (const person of people.values()) { clearTimeout(person.timer); } }
     };
@@ -135,15 +142,18 @@ function createPeople(webserver, { groups, meshes, nodes, now }) {
 /** The answer of the sidecar, checked: what is out of shape is a fault and gives nothing. */
 function wishOf(reply) {
     const user = reply && reply.user;
-    const expires = reply && reply.expiresAt ? reply.expiresAt.seconds * 1000 + Math.floor((reply.expiresAt.nanos || 0) / 1e6) : NaN;
+    const [expires, freshFor] = [milliseconds(reply && reply.expiresAt), milliseconds(reply && reply.freshFor)];
     const parts = (user && typeof user.id === 'string') ? user.id.split('/') : [];
     const sound = parts.length === 3 && parts[0] === 'user' && parts[1] === user.domain && parts[2] !== '' && !parts[2].startsWith('~') &&
-        Number.isFinite(expires) && Number.isInteger(user.siteadmin) && typeof user.name === 'string' && user.name !== '';
+        Number.isFinite(expires) && Number.isFinite(freshFor) && freshFor >= 0 && Number.isInteger(user.siteadmin) && typeof user.name === 'string' && user.name !== '';
     if (!sound) { throw new Denied('INTERNAL', 'the sidecar answered a user out of shape'); }
     return {
         id: user.id, name: user.name, realName: user.realName, email: user.email, domain: user.domain, siteadmin: user.siteadmin,
-        tenantId: user.tenantId, expires, group: reply.userGroup ? reply.userGroup.id : null, links: checkedLinks(user.links || [])
+        tenantId: user.tenantId, expires, freshFor, group: reply.userGroup ? reply.userGroup.id : null, links: checkedLinks(user.links || [])
     };
 }
+
+// Of a protobuf Timestamp or Duration; NaN if there is none.
+function milliseconds(time) { return time ? time.seconds * 1000 + Math.floor((time.nanos || 0) / 1e6) : NaN; }
 
 module.exports = { createPeople };

@@ -1,13 +1,20 @@
 'use strict';
 // The wiring: one object that a MeshCentral server holds.
 
+const { answerRights } = require('./rights');
 const { createClient } = require('./client');
+const { createCookies } = require('./cookies');
 const { createGroups } = require('./groups');
+const { createLive } = require('./live');
 const { createLog, redactDebug } = require('./log');
 const { createMeshes } = require('./meshes');
 const { createNodeLinks } = require('./nodes');
 const { createPeople } = require('./people');
+const { createPolicyHolder } = require('./policy/holder');
 const { createRefusal } = require('./refusal');
+const { createRefusals } = require('./refusals');
+const { createRequestGuard } = require('./guard/request');
+const { createSessions } = require('./sessions');
 const { createSignIn } = require('./signin');
 const { createStore, keepOutOfDatabase } = require('./db');
 const { createHealth } = require('./health');
@@ -15,6 +22,8 @@ const { createRootHook } = require('./hooks/root');
 const { createMeshActionHook } = require('./hooks/meshaction');
 const { createHttpHook } = require('./hooks/http');
 const { createWebSocketHook } = require('./hooks/websocket');
+const { guardControl } = require('./guard/control');
+const { guardRelay } = require('./guard/relay');
 const { Denied } = require('./denied');
 const { extractToken } = require('./token');
 
@@ -23,24 +32,41 @@ function createShim(parent, config) {
     const log = createLog(parent);
     const client = createClient(config);
     const health = createHealth(config, client, log);
-    let state = null; // people, meshes: made when MeshCentral's web server exists
+    const refusals = createRefusals({ report: client.reportRefusals, log });
+    const refusal = createRefusal({ config, log });
+    const policy = createPolicyHolder(client.policy, String(parent.currentVer || ''), log.info);
+    let state = null; // everything that stands on MeshCentral's web server: made when that exists
+    const signIn = createSignIn({ config, client, people: () => ready().people, sessions: () => ready().sessions, cookies: () => ready().cookies, policy, refusals, log });
 
+    // Who is here and what he may do; then the guards, which stand on it; then the hooks.
     function attach(webserver) {
+        const now = Date.now;
         const store = createStore(parent);
+        const live = createLive(webserver, (session, node) => people.sessionMask(session, node));
         const nodes = createNodeLinks(webserver, store, log.fault);
-        const groups = createGroups(webserver, store, nodes, client.groupLinks);
+        const groups = createGroups(webserver, store, nodes, client.groupLinks, live.sweep);
         const meshes = createMeshes(webserver, store);
-        state = { people: createPeople(webserver, { groups, meshes, nodes, now: Date.now }), meshes };
+        const people = createPeople(webserver, { groups, meshes, nodes, now, changed: live.sweep });
+        const sessions = createSessions({ ask: signIn.ask, people, live, destroyed: () => webserver.destroyedSessions, log, now, random: Math.random });
+        const cookies = createCookies(parent, { isPerson: people.has, sessions, now });
+
+        const parts = { config, people, sessions, cookies, live, policy, refusals, refusal, signIn };
+        parts.guardRequest = createRequestGuard(parts);
+        parts.pageCookies = (session, req) => (options) => {
+            if (options.authCookie !== undefined) { Object.assign(options, cookies.forPage(session, (req.xdomain || { id: '' }).id, req.clientIp)); }
+        };
+        answerRights(webserver, people.has, people.maskOf);
+        guardControl(webserver, parts);
+        guardRelay(webserver, parts);
         nodes.start();
+        createHttpHook(parts)(webserver);
+        return { people, sessions, cookies, meshes, root: createRootHook(parts), meshaction: createMeshActionHook(parts), websocket: createWebSocketHook(parts) };
     }
 
-    function people() {
+    function ready() {
         if (state === null) { throw new Denied('INTERNAL', 'MeshCentral is not ready'); }
-        return state.people;
+        return state;
     }
-
-    const parts = { config, people, signIn: createSignIn({ config, client, people, log }), refusal: createRefusal({ config, log }) };
-    const http = createHttpHook(parts);
 
     return {
         /** Starts: from now on people of ours never reach MeshCentral's database, and its log shows no token. */
@@ -53,7 +79,8 @@ function createShim(parent, config) {
         },
         /** Validates a token outside a request. cb(user|null): a MeshCentral user object, or null with the reason in the log. */
         validateToken(token, cb) {
-            parts.signIn.admit(String(token), {}).then(({ user }) => { log.ok(user._id, {}); cb(user); }, (err) => {
+            const present = async () => { const { userId } = await signIn.present(String(token), {}); return ready().people.userOf(userId); };
+            present().then((user) => { log.ok(user._id, {}); cb(user); }, (err) => {
                 log.denied(Denied.from(err), 'HOOK_UNSPECIFIED', {});
                 cb(null);
             });
@@ -61,14 +88,14 @@ function createShim(parent, config) {
         /** The token of a request, or null. */
         extractToken(req) { try { return extractToken(req, config).token || null; } catch (err) { return null; } },
         /** Makes a tenant's device group. The id is the sidecar's (`tenant.deviceGroupId` of a validation). */
-        ensureTenantMesh: (tenant) => (state === null) ? Promise.reject(new Denied('INTERNAL', 'MeshCentral is not ready')) : state.meshes.ensure(tenant),
+        ensureTenantMesh: async (tenant) => ready().meshes.ensure(tenant),
         /** Resolves to {ok, reason}. */
         healthCheck: () => health.check(),
-        root: createRootHook(parts),
-        meshaction: createMeshActionHook(parts),
-        http(webserver) { attach(webserver); http(webserver); },
-        websocket: createWebSocketHook(parts),
-        close() { health.stop(); client.close(); if (state !== null) { state.people.close(); } }
+        root: (...args) => ready().root(...args),
+        meshaction: (...args) => ready().meshaction(...args),
+        http(webserver) { state = attach(webserver); },
+        websocket: (...args) => ready().websocket(...args),
+        close() { health.stop(); refusals.close(); client.close(); if (state !== null) { state.sessions.close(); } }
     };
 }
 

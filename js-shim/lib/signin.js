@@ -1,62 +1,111 @@
 'use strict';
-// What every hook does with a request: find the token, have it validated, make the person, sign the session in.
+// What every hook does with a request: find out whose it is (a token, MeshCentral's own cookie, a session), have it vouched
+// for, and sign the session in.
 
-const crypto = require('crypto');
 const { Denied } = require('./denied');
 const { extractToken, dropCredentials } = require('./token');
 
 /**
- * @param {object} parts {config, client, people (getter), log}
+ * @param {object} parts {config, client, people, sessions, cookies (getters), policy, refusals, log}
  */
-function createSignIn({ config, client, people, log }) {
+function createSignIn({ config, client, people, sessions, cookies, policy, refusals, log }) {
+    const COOKIES = ['auth', 'login', 'c', 'ws']; // arguments in which MeshCentral takes cookies of its own
     let tickets = 0; // the order in which validations were asked for
 
-    /** Validates one token and makes or refreshes its person. Returns {user, expires}. */
-    async function admit(token, { domain = '', clientIp = '', hook = 'HOOK_UNSPECIFIED' }) {
+    /** Validates one token and makes or refreshes its person. Resolves to {user, expires, freshFor, reach}. */
+    async function ask(token, { domain = '', clientIp = '', hook = 'HOOK_UNSPECIFIED', maxAgeMs = 0 }) {
         const ticket = ++tickets;
-        const reply = await client.validate({ token, domain, clientIp, hook });
-        return people().admit(reply, ticket);
+        const reply = await client.validate({ token, domain, clientIp, hook, maxAge: maxAgeMs > 0 ? duration(maxAgeMs) : undefined });
+        await policy.ensure(reply.policyVersion);
+        return people().admit(reply, ticket, token, hook !== 'HOOK_REVALIDATE');
+    }
+
+    /** Validates a token that was presented. Resolves to its session. */
+    async function present(token, request) {
+        const verdict = await ask(token, request);
+        const session = sessions().open(token, request.domain || '', verdict); // first: what follows may wait for a database
+        await verdict.settled;
+        return session;
     }
 
     /**
-     * Decides a request. Returns null at once if it carries no token, so that MeshCentral goes its own way untouched;
-     * else a promise of {user, expires}, or of null for a cookie that did not count. Rejects with Denied.
-     * @param {string} hook of the contract. @param {{cookie: boolean}} may whether the dashboard's cookie counts here
+     * Whose request it is. Returns null at once if it is nobody's of ours, so that MeshCentral goes its own way untouched;
+     * else a promise of a session, or of null for a cookie that did not count. Rejects with Denied.
+     * @param {string} hook of the contract. @param {{cookie: boolean, login: boolean}} may whether the dashboard's cookie counts here,
+     *   and MeshCentral's own name and password
      */
     function decide(req, hook, may) {
         if (req.meshsso) { return Promise.resolve(req.meshsso); }
         let found;
         try { found = extractToken(req, may.cookie ? config : { cookieName: null }); } catch (err) { return Promise.reject(err); }
-        return (found.source === 'none') ? null : validate(req, hook, found);
+        return (found.source === 'none') ? known(req, may) : validate(req, hook, found, may);
     }
 
-    async function validate(req, hook, found) {
+    async function validate(req, hook, found, may) {
         try {
-            req.meshsso = await admit(found.token, { domain: domainOf(req), clientIp: req.clientIp || '', hook });
-            log.ok(req.meshsso.user._id, req);
+            req.meshsso = await present(found.token, { domain: domainOf(req), clientIp: req.clientIp || '', hook });
+            log.ok(req.meshsso.userId, req);
             return req.meshsso;
         } catch (err) {
             // A cookie is not chosen by the person at the keyboard: a bad or planted one must not lock anybody out.
             if (found.source !== 'cookie') { throw err; }
             log.denied(Denied.from(err), hook, req);
-            return null;
+            return known(req, may);
         }
     }
 
+    // MeshCentral's own proofs, in its own order: what it minted for a page of ours, then the browser's session. A proof that
+    // does not count is taken off the request, which goes on as if it had come without.
+    function known(req, may) {
+        if (may.login && ownLogin(req)) { return null; }
+        const proofs = COOKIES.map((name) => cookieProof(req, name)).concat(sessionProof(req)).filter(Boolean);
+        return (proofs.length === 0) ? null : firstThatCounts(req, proofs);
+    }
+
+    async function firstThatCounts(req, proofs) {
+        for (const { kind, holder, drop } of proofs) {
+            try {
+                req.meshsso = await sessions().confirm(holder.key, holder.userId);
+                return req.meshsso;
+            } catch (err) {
+                const denied = Denied.from(err);
+                if (denied.temporary) { throw denied; }
+                refusals.note('cookie', kind, denied.reason, holder.userId);
+                drop();
+            }
+        }
+        return null;
+    }
+
+    function cookieProof({ query }, name) {
+        const holder = (query && query[name] !== undefined) ? cookies().holder(query[name]) : null;
+        return holder && { kind: name, holder, drop: () => { delete query[name]; } };
+    }
+
+    function sessionProof(req) {
+        if (!hasSession(req)) { return null; }
+        const { userid: userId, x: key } = req.session;
+        if (!people().has(userId) && !sessions().knows(key)) { return null; }
+        return { kind: 'session', holder: { userId, key }, drop: () => { for (const name of Object.keys(req.session)) { delete req.session[name]; } } };
+    }
+
     /** Makes the request's session this person's, whoever's it was, until the JWT's end. */
-    function signIn(req, verdict) {
+    function signIn(req, { userId, key, expires }) {
         if (req.session === null || typeof req.session !== 'object') { req.session = {}; }
         const { session } = req;
-        const same = session.userid === verdict.user._id && typeof session.x === 'string';
-        const random = same ? session.x : crypto.randomBytes(12).toString('base64');
-        for (const key of Object.keys(session)) { delete session[key]; }
+        for (const name of Object.keys(session)) { delete session[name]; }
         // `domainid` is for MeshCentral before 1.0; later ones drop it again.
-        Object.assign(session, { userid: verdict.user._id, domainid: verdict.user.domain, ip: req.clientIp, expire: verdict.expires, x: random });
+        Object.assign(session, { userid: userId, domainid: userId.split('/')[1], ip: req.clientIp, expire: expires, x: key });
         dropCredentials(req);
     }
 
-    return { admit, decide, signIn, hasSession };
+    return { ask, present, decide, signIn, hasSession };
 }
+
+// A name with a password is MeshCentral's to judge; who passes is then not a person of ours.
+function ownLogin({ query, headers }) { return (query && query.user != null && query.pass != null) || headers['x-meshauth'] !== undefined; }
+
+function duration(ms) { return { seconds: Math.floor(ms / 1000), nanos: Math.round(ms % 1000) * 1e6 }; }
 
 // MeshCentral drops a session that is over, but only after the root hook has looked at it.
 function hasSession({ session }) {

@@ -6,7 +6,9 @@ const { mock, test } = require('node:test');
 const { createGroups } = require('../lib/groups');
 const { createMeshes } = require('../lib/meshes');
 const { createNodeLinks } = require('../lib/nodes');
+const { createLive } = require('../lib/live');
 const { createPeople } = require('../lib/people');
+const { createSessions } = require('../lib/sessions');
 const { keepOutOfDatabase } = require('../lib/db');
 
 const NODE = (c) => 'node//' + c.repeat(64);
@@ -17,7 +19,7 @@ const NOW = 1_700_000_000_000;
 function reply(changes = {}, user = {}) {
     return {
         user: { id: 'user//tina@acme.example', name: 'Tina', realName: 'Tina', email: 'tina@acme.example', domain: '', siteadmin: 5184, tenantId: '1a', links: [], ...user },
-        expiresAt: { seconds: NOW / 1000 + 3600, nanos: 0 }, tenant: TENANT, userGroup: GROUP, ...changes
+        expiresAt: { seconds: NOW / 1000 + 3600, nanos: 0 }, freshFor: { seconds: 86400, nanos: 0 }, tenant: TENANT, userGroup: GROUP, ...changes
     };
 }
 
@@ -25,7 +27,7 @@ function world({ links = { v1: [{ id: NODE('a'), rights: 8 }] }, docs = {}, hang
     const events = [];
     const stored = new Map(Object.entries(docs));
     const webserver = {
-        users: {}, userGroups: {}, meshes: {}, wsrelays: {}, desktoprelays: {}, events,
+        users: {}, userGroups: {}, meshes: {}, wsrelays: {}, destroyedSessions: {}, events,
         parent: { DispatchEvent: (ids, source, event) => events.push({ ids, event }), AddEventDispatch(ids, listener) { webserver.listener = listener; } },
         cleanDevice: (node) => node, CloneSafeUser: (user) => ({ ...user }), CloneSafeNode: (node) => ({ ...node }), CreateNodeDispatchTargets: (mesh, node) => ['*', node]
     };
@@ -38,12 +40,23 @@ function world({ links = { v1: [{ id: NODE('a'), rights: 8 }] }, docs = {}, hang
         fetches.push([group, version]);
         const now = Object.keys(links).pop();
         return { group: { ...GROUP, version: now }, unchanged: false, links: links[now] };
-    });
-    const made = createPeople(webserver, { groups, meshes: createMeshes(webserver, store), nodes, now: () => Date.now() });
+    }, () => live.sweep());
+    const made = createPeople(webserver, { groups, meshes: createMeshes(webserver, store), nodes, now: () => Date.now(), changed: () => live.sweep() });
+    const live = createLive(webserver, made.sessionMask);
+    const never = () => new Promise(() => { });
+    const sessions = createSessions({ ask: never, people: made, live, destroyed: () => webserver.destroyedSessions, log: { ended() { } }, now: () => Date.now(), random: () => 0.5 });
     let tickets = 0;
-    const people = { ...made, ticket: () => ++tickets, admit: (answer, ticket = ++tickets) => made.admit(answer, ticket) };
+    // As signin.js: the session exists before the documents have followed.
+    const admit = async (answer, ticket = ++tickets) => {
+        const token = 'until ' + (answer && answer.expiresAt && answer.expiresAt.seconds);
+        const verdict = await made.admit(answer, ticket, token, true);
+        const session = sessions.open(token, '', verdict);
+        await verdict.settled;
+        return { ...verdict, session };
+    };
+    const people = { ...made, ticket: () => ++tickets, admit };
     nodes.start();
-    return { webserver, stored, people, links, fetches, faults, nodes };
+    return { webserver, stored, people, live, links, fetches, faults, nodes };
 }
 
 function timers(t) { mock.timers.enable({ apis: ['setTimeout', 'Date'], now: NOW }); t.after(() => mock.timers.reset()); }
@@ -137,7 +150,7 @@ test('the JWT\'s end is kept while MeshCentral\'s database hangs', async (t) => 
     timers(t);
     const w = world({ hang: NODE('z') });
     w.people.admit(reply({}, { links: [{ id: NODE('z'), rights: 8 }] }), w.people.ticket());
-    for (let i = 0; i < 50 && !w.webserver.users['user//tina@acme.example']; i++) { await Promise.resolve(); }
+    await new Promise(setImmediate);
     assert.ok(w.webserver.users['user//tina@acme.example']);
     mock.timers.tick(3_700_000);
     assert.equal(w.webserver.users['user//tina@acme.example'], undefined);
@@ -158,7 +171,7 @@ test('an account that MeshCentral made under a live person\'s id is not overwrit
 test('an answer out of shape gives nothing', async (t) => {
     timers(t);
     const bad = [
-        null, {}, reply({ user: null }), reply({ expiresAt: null }), reply({}, { id: 'user//' }), reply({}, { id: 'user/other/tina@acme.example' }), reply({}, { id: 'user//~s:x' }), reply({}, { id: 'user//a/b' }),
+        null, {}, reply({ user: null }), reply({ expiresAt: null }), reply({ freshFor: null }), reply({ freshFor: { seconds: -1, nanos: 0 } }), reply({}, { id: 'user//' }), reply({}, { id: 'user/other/tina@acme.example' }), reply({}, { id: 'user//~s:x' }), reply({}, { id: 'user//a/b' }),
         reply({}, { name: '' }), reply({}, { siteadmin: null }), reply({}, { links: [{ id: NODE('a'), rights: 0xFFFFFFFF }] }), reply({}, { links: [{ id: 'mesh//x', rights: 8 }] }),
         reply({ tenant: { ...TENANT, deviceGroupId: 'mesh//../x' } }), reply({ userGroup: { ...GROUP, id: 'mesh//' + 'g'.repeat(64) } })
     ];
@@ -176,17 +189,21 @@ test('an answer out of shape gives nothing', async (t) => {
 
 test('at the end of the last JWT the person, its sockets and tunnels end', async (t) => {
     timers(t);
-    const { webserver, people } = world();
-    const { user } = await people.admit(reply());
-    await people.admit(reply({ expiresAt: { seconds: NOW / 1000 + 60, nanos: 0 } }));
+    const { webserver, people, live } = world();
+    const { user, session } = await people.admit(reply());
+    const short = (await people.admit(reply({ expiresAt: { seconds: NOW / 1000 + 60, nanos: 0 } }))).session;
     const closed = [];
-    const tunnel = (id, name) => ({ peer1: { user: { _id: id }, ws: { terminate: () => closed.push(name) } }, peer2: { ws: { terminate: () => closed.push(name + '-agent') } } });
-    webserver.wsrelays = { 1: tunnel(user._id, 'hers'), 2: tunnel('user//bob', 'bobs'), 3: { peer1: { ruserid: user._id, res: { destroy: () => closed.push('download') } } } };
+    const peer = (name) => ({ ws: { terminate: () => closed.push(name) } });
+    webserver.wsrelays = { 1: { peer1: peer('hers'), peer2: peer('hers-agent') }, 2: { peer1: peer('bobs') }, 3: { peer1: { res: { destroy: () => closed.push('download') } } } };
+    live.add({ session, kind: 'tunnel', node: NODE('a'), needs: [], relay: () => '1', close() { } });
+    live.add({ session, kind: 'request', relay: () => '3', close() { } });
+    live.add({ session: short, kind: 'control', close: () => closed.push('control of the short one') });
     mock.timers.tick(61_000);
     assert.ok(webserver.users[user._id], 'a longer token keeps her in');
+    assert.deepEqual(closed, ['control of the short one']);
     mock.timers.tick(3_600_000);
     assert.equal(webserver.users[user._id], undefined);
-    assert.deepEqual(closed, ['hers', 'hers-agent', 'download']);
+    assert.deepEqual(closed.slice(1), ['hers', 'hers-agent', 'download']);
     assert.ok(webserver.events.some(({ ids, event }) => event === 'close' && ids[0] === user._id));
     assert.equal(people.has(user._id), false);
     assert.equal(people.isOurs(user), true, 'a socket that closes late must not save her');

@@ -3,6 +3,7 @@
 
 const { hold } = require('../hold');
 const { frameAncestors, wrapRender } = require('../page');
+const { pathOf } = require('../path');
 
 // Sockets that authenticate by themselves: agents, and those that pass the websocket hook.
 const OWN_SOCKETS = new Set(['agent.ashx', 'meshrelay.ashx', 'ws', 'control.ashx']);
@@ -10,19 +11,19 @@ const OWN_SOCKETS = new Set(['agent.ashx', 'meshrelay.ashx', 'ws', 'control.ashx
 const PUBLIC = new Set(['health.ashx', 'refresh.ashx', 'MeshServerRootCert.cer', 'terms', 'manifest.json', 'logo.png', 'loginlogo.png', 'pwalogo.png', 'welcome.jpg', 'welcome.png', 'favicon.ico', 'robots.txt']);
 const STATIC = /\.(?:css|js|mjs|map|png|jpe?g|gif|svg|ico|woff2?|ttf|otf|eot|mp3|wasm|webmanifest)$/i;
 
-/** @param {object} parts {config, signIn, refusal} */
-function createHttpHook({ config, signIn, refusal }) {
+/** @param {object} parts {config, signIn, refusal, guardRequest, pageCookies} */
+function createHttpHook({ config, signIn, refusal, guardRequest, pageCookies }) {
 
     function middleware(req, res, next) {
         if (config.dashboardOrigins.length > 0) { frameAncestors(res, config.dashboardOrigins); }
         const path = pathOf(req);
         if (leftToOthers(req, path)) { return next(); }
         // A session that is there already is MeshCentral's to judge; the dashboard's cookie is for those that have none.
-        const deciding = signIn.decide(req, 'HOOK_HTTP', { cookie: !signIn.hasSession(req) });
+        const deciding = signIn.decide(req, 'HOOK_HTTP', { cookie: !signIn.hasSession(req), login: Boolean(req.ws) });
         if (deciding === null) { return next(); }
         const resume = req.ws ? hold(req.ws) : () => true;
-        deciding.then((verdict) => {
-            if (verdict !== null) { signIn.signIn(req, verdict); if (!req.ws) { wrapRender(res); } }
+        deciding.then((session) => {
+            if (session !== null) { letIn(req, res, path, session); }
             // In the same tick: a frame that arrives between resume and the handler would find nobody listening.
             if (resume()) { next(); }
         }).catch((err) => {
@@ -30,10 +31,16 @@ function createHttpHook({ config, signIn, refusal }) {
         });
     }
 
+    function letIn(req, res, path, session) {
+        signIn.signIn(req, session);
+        guardRequest(req, req.ws ? null : res, path, session);
+        if (!req.ws) { wrapRender(res, { adjust: pageCookies(session, req) }); }
+    }
+
     function leftToOthers(req, path) {
         if (req.ws) { return OWN_SOCKETS.has(path); }
-        if (PUBLIC.has(path) || STATIC.test(path)) { return true; }
         const reading = req.method === 'GET' || req.method === 'HEAD';
+        if (reading && (PUBLIC.has(path) || STATIC.test(path))) { return true; }
         if (reading && (path === '' || path === 'login')) { return true; } // the root hook
         return reading && path === 'meshagents' && isMeshAction(req.query);
     }
@@ -44,12 +51,5 @@ function createHttpHook({ config, signIn, refusal }) {
 
 // Whether MeshCentral comes to the place of the meshaction hook: it looks at the others first.
 function isMeshAction(query) { return query.meshaction != null && query.id == null && query.script == null && query.meshcmd == null; }
-
-// The path below the domain's URL, without the marker that express-ws puts on upgrades.
-function pathOf(req) {
-    const base = (req.xdomain && req.xdomain.dns == null && req.xdomain.url) || '/';
-    const path = req.path.replace(/\/\.websocket$/, '');
-    return (path + '/').startsWith(base) ? path.slice(base.length).replace(/\/$/, '') : path.slice(1);
-}
 
 module.exports = { createHttpHook };

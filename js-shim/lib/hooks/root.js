@@ -3,8 +3,8 @@
 
 const { FRAME_GUARD, sendPage, wrapRender } = require('../page');
 
-/** @param {object} parts {config, signIn, people (getter), refusal} */
-function createRootHook({ config, signIn, people, refusal }) {
+/** @param {object} parts {config, signIn, refusal, guardRequest, pageCookies} */
+function createRootHook({ config, signIn, refusal, guardRequest, pageCookies }) {
 
     /**
      * @param {object} webserver MeshCentral's. @param {Function} again calls MeshCentral's handler once more.
@@ -13,24 +13,26 @@ function createRootHook({ config, signIn, people, refusal }) {
     return function root(webserver, req, res, again) {
         if (req.meshssoRoot) { return false; }
         req.meshssoRoot = true;
-        const deciding = signIn.decide(req, 'HOOK_ROOT', { cookie: true });
-        if (deciding === null) { return withoutToken(webserver, req, res); }
-        deciding.then((verdict) => {
-            if (verdict !== null) { signIn.signIn(req, verdict); }
-            if (!withoutToken(webserver, req, res)) { again(); }
+        const deciding = signIn.decide(req, 'HOOK_ROOT', { cookie: true, login: true });
+        if (deciding === null) { return withoutUs(webserver, req, res); }
+        deciding.then((session) => {
+            if (session !== null) {
+                signIn.signIn(req, session);
+                guardRequest(req, res, '', session);
+                wrapRender(res, { adjust: pageCookies(session, req) });
+            }
+            if (session !== null || !withoutUs(webserver, req, res)) { again(); }
         }).catch((err) => {
             refusal.page(err, 'HOOK_ROOT', req, res);
         });
         return true;
     };
 
-    // MeshCentral as it is; but its page works in a frame only with our script, and a frame never shows a login form.
-    function withoutToken(webserver, req, res) {
-        const id = signIn.hasSession(req) ? req.session.userid : null;
-        if (id && people().has(id)) { wrapRender(res); return false; }
-        if (id && webserver.users[id]) { return false; }
+    // MeshCentral as it is, but a frame never shows a login form.
+    function withoutUs(webserver, req, res) {
+        if (signIn.hasSession(req) && webserver.users[req.session.userid]) { return false; }
         if (framed(req)) { sendPage(req, res, 'REOPEN', config); return true; }
-        if (req.headers['sec-fetch-dest'] === undefined) { wrapRender(res, FRAME_GUARD); }
+        if (req.headers['sec-fetch-dest'] === undefined) { wrapRender(res, { script: FRAME_GUARD }); }
         return false;
     }
 }

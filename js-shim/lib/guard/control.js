@@ -1,0 +1,63 @@
+'use strict';
+// The control channel: every frame of a person of ours passes the policy before MeshCentral reads it.
+
+const { judgeFrame } = require('../policy/frames');
+const { personOf } = require('./person');
+
+/**
+ * @param {object} webserver MeshCentral's. @param {object} parts {people, cookies, live, sessions, policy, refusals}
+ */
+function guardControl(webserver, parts) {
+    const { people, live, sessions, refusals } = parts;
+    const handler = webserver.meshUserHandler;
+    const create = handler.CreateMeshUser;
+
+    handler.CreateMeshUser = function (parent, db, ws, req, args, domain, user, ...rest) {
+        const id = user && user._id;
+        if (!people.has(id)) { return create.call(handler, parent, db, ws, req, args, domain, user, ...rest); }
+        const session = (req.session && req.session.userid === id) ? sessions.find(req.session.x, id) : null;
+        if (session === null) { // no hook has let this one in
+            refusals.note('control', 'control.ashx', 'SESSION_ENDED', id);
+            return ws.terminate();
+        }
+        const forget = live.add({ session, kind: 'control', close: () => ws.terminate() });
+        ws.on('close', forget);
+        watch(ws, session, domain);
+        return create.call(handler, parent, db, ws, req, args, domain, user, ...rest);
+    };
+
+    // Before all listeners of the socket: MeshCentral leaves one behind that reads `urlargs` for ever.
+    function watch(ws, session, domain) {
+        const emit = ws.emit;
+        ws.emit = function (event, data, ...more) {
+            if (event !== 'message') { return emit.call(ws, event, data, ...more); }
+            const text = pass(ws, data, session, domain);
+            if (text === null) { return true; }
+            return parts.cookies.during(session, () => emit.call(ws, 'message', typeof data === 'string' ? text : Buffer.from(text), ...more));
+        };
+    }
+
+    function pass(ws, data, session, domain) {
+        if (sessions.find(session.key, session.userId) !== session) { ws.terminate(); return null; }
+        const verdict = judgeFrame(parts.policy.table(), data, personOf(session, domain, parts));
+        if (verdict.reason !== undefined) {
+            refusals.note('control', nameOf(verdict), verdict.reason, session.userId);
+            answer(ws, verdict);
+            return null;
+        }
+        for (const field of verdict.dropped) { refusals.note('control', verdict.action + '.' + field, 'FIELD_UNKNOWN', session.userId); }
+        return verdict.text;
+    }
+
+    return { restore() { handler.CreateMeshUser = create; } };
+}
+
+function nameOf({ action, detail, reason }) { return (reason === 'FRAME_FIELD' && detail) ? action + '.' + detail : action; }
+
+// A page that waits for an answer gets one, in MeshCentral's own way; why is for the log.
+function answer(ws, { action, responseid }) {
+    if (responseid === undefined) { return; }
+    try { ws.send(JSON.stringify({ action: action.split('.')[0], responseid, result: 'Access denied' })); } catch (err) { /* it hung up */ }
+}
+
+module.exports = { guardControl };

@@ -1,0 +1,149 @@
+'use strict';
+// Live sessions: one a token, whatever tabs and sockets use it. The token stays in memory only, so that each session can be
+// asked about again; none is acted on for longer than the answer about it holds.
+
+const crypto = require('crypto');
+const { Denied } = require('./denied');
+
+const MAX_TIMER = 0x7FFFFFFF; // the longest that a Node timer waits, in milliseconds
+const RETRY = 1000; // ms between questions while the sidecar does not answer
+const SOONEST = 20; // ms: an answer that is stale when it comes is asked for again, but not in a tight loop
+
+/**
+ * @param {object} parts {ask(token, request): Promise<{user, expires, freshFor}>, people, live, destroyed(): object (MeshCentral's list of
+ *   sessions that were logged out), log, now, random(): number in [0, 1)}
+ */
+function createSessions({ ask, people, live, destroyed, log, now, random }) {
+    const byToken = new Map(); // domain and token → session
+    const byKey = new Map(); // MeshCentral's `session.x` → session
+    let lifetime = 0; // ms: the longest that an answer was ever good for, which is the sidecar's cache lifetime
+
+    /** Notes a positive answer about a token and gives its session. */
+    function open(token, domain, verdict) {
+        const name = domain + ' ' + token;
+        const session = byToken.get(name) || { name, token, domain, userId: verdict.user._id, key: null, reach: verdict.reach, expires: 0, freshUntil: 0, live: true, timer: null, asking: null };
+        byToken.set(name, session);
+        if (session.key === null || destroyed()[session.userId + '/' + session.key] !== undefined) { rekey(session); }
+        confirmed(session, verdict);
+        return session;
+    }
+
+    // Logging out ends the key for ever; the token may well come back, from a dashboard whose person is still signed in.
+    function rekey(session) {
+        byKey.delete(session.key);
+        session.key = crypto.randomBytes(12).toString('base64');
+        byKey.set(session.key, session);
+    }
+
+    function confirmed(session, verdict) {
+        lifetime = Math.max(lifetime, verdict.freshFor);
+        session.expires = verdict.expires;
+        session.reach = verdict.reach;
+        session.freshUntil = now() + verdict.freshFor;
+        session.live = true;
+        // Spread: people who came together must not be asked about together.
+        plan(session, Math.max(SOONEST, verdict.freshFor * (0.5 + 0.4 * random())));
+    }
+
+    function plan(session, wait) {
+        clearTimeout(session.timer);
+        session.timer = setTimeout(() => { look(session); }, Math.min(wait, Math.max(0, session.expires - now()), MAX_TIMER));
+        session.timer.unref();
+    }
+
+    function look(session) {
+        if (session.expires <= now()) { return end(session, new Denied('TOKEN_EXPIRED')); }
+        if (session.asking !== null) { return unanswered(session, new Denied('SERVICE_UNAVAILABLE', 'no answer in time')); }
+        return revalidate(session).catch(() => { }); // what came of it is noted in the session
+    }
+
+    /** Asks about a session anew; questions at the same time share one. Rejects with Denied. */
+    function revalidate(session) {
+        if (session.asking === null) {
+            session.asking = question(session).finally(() => { session.asking = null; });
+            plan(session, Math.max(0, session.freshUntil - now()) || RETRY); // whatever the answer waits for
+        }
+        return session.asking;
+    }
+
+    async function question(session) {
+        try {
+            const verdict = await ask(session.token, { domain: session.domain, hook: 'HOOK_REVALIDATE', maxAgeMs: lifetime / 4 });
+            if (byToken.get(session.name) !== session) { // it ended while we asked: the answer came too late for anybody
+                dismiss(session.userId);
+                throw new Denied('SESSION_ENDED');
+            }
+            confirmed(session, verdict);
+        } catch (err) {
+            const denied = Denied.from(err);
+            if (denied.temporary) { unanswered(session, denied); } else { end(session, denied); }
+            throw denied;
+        }
+    }
+
+    // Nothing is known against the session, but nothing for it either once the last answer does not hold any more: it is
+    // suspended, and goes on by itself when the sidecar answers again.
+    function unanswered(session, denied) {
+        const left = session.freshUntil - now();
+        if (left <= 0 && session.live) {
+            session.live = false;
+            log.ended(session, denied);
+            close(session);
+        }
+        plan(session, left > 0 ? Math.min(RETRY, left) : RETRY);
+    }
+
+    /** Ends a session for good: its sockets, tunnels, downloads and cookies, and the person with the last of them. */
+    function end(session, denied) {
+        if (byToken.get(session.name) !== session) { return; }
+        clearTimeout(session.timer);
+        byToken.delete(session.name);
+        byKey.delete(session.key);
+        people.unlead(session.userId, session.token);
+        destroyed()[session.userId + '/' + session.key] = now();
+        const was = session.live;
+        session.live = false;
+        if (was) { log.ended(session, denied); close(session); }
+    }
+
+    function close(session) {
+        live.endSession(session);
+        dismiss(session.userId);
+    }
+
+    // The account goes with the last live session.
+    function dismiss(userId) {
+        if (![...byToken.values()].some((other) => other.live && other.userId === userId)) { people.end(userId); }
+    }
+
+    /** The live session of a key and account, or null. */
+    function find(key, userId) {
+        const session = byKey.get(key);
+        return (session !== undefined && session.userId === userId && session.live && session.freshUntil > now() && session.expires > now() && people.has(userId) &&
+            destroyed()[userId + '/' + key] === undefined) ? session : null;
+    }
+
+    /** Like find, but a session whose last answer holds no longer is asked about first. Resolves to a session, rejects with Denied. */
+    async function confirm(key, userId) {
+        const session = byKey.get(key);
+        if (session === undefined || session.userId !== userId) { throw new Denied('SESSION_ENDED'); }
+        if (find(key, userId) === null) {
+            if (destroyed()[userId + '/' + key] !== undefined) { throw new Denied('SESSION_ENDED'); }
+            await revalidate(session);
+            if (find(key, userId) === null) { throw new Denied('SESSION_ENDED'); }
+        }
+        return session;
+    }
+
+    return {
+        open, find, confirm,
+        /** Whether a key is, or was until just now, a session of ours. */
+        knows: (key) => byKey.has(key),
+        /** Ends every session of an account, e.g. because another person has its e-mail now. */
+        endAll(userId, denied) { for (const session of [...byToken.values()]) { if (session.userId === userId) { end(session, denied); } } },
+        count: () => byToken.size,
+        close() { for (const session of byToken.values()) { clearTimeout(session.timer); } }
+    };
+}
+
+module.exports = { createSessions };

@@ -1,0 +1,222 @@
+'use strict';
+// Live sessions against a sidecar that answers as each test wants; time is the test's.
+const assert = require('node:assert/strict');
+const { mock, test } = require('node:test');
+const { createCookies } = require('../lib/cookies');
+const { createLive } = require('../lib/live');
+const { createSessions } = require('../lib/sessions');
+const { Denied } = require('../lib/denied');
+
+const ME = 'user//tina@acme.example';
+const HOUR = 3600_000;
+const turn = () => new Promise(setImmediate);
+
+function world(t, { answer, lifetime = 10_000 } = {}) {
+    mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 1_700_000_000_000 });
+    t.after(() => mock.timers.reset());
+    const here = new Set();
+    const w = { asked: [], ended: [], closed: [], destroyed: {}, answer: answer || (async () => w.verdict()) };
+    w.verdict = (more = {}) => { here.add(ME); return { user: { _id: ME }, expires: Date.now() + HOUR, freshFor: lifetime, reach: {}, ...more }; };
+    const people = { has: (id) => here.has(id), end: (id) => { here.delete(id); w.closed.push('person'); }, unlead() { } };
+    w.live = createLive({ wsrelays: {} }, () => 8);
+    w.sessions = createSessions({
+        ask: (token, request) => { w.asked.push({ token, ...request, at: Date.now() }); return w.answer(token); }, people, live: w.live, destroyed: () => w.destroyed,
+        log: { ended: (session, denied) => w.ended.push(denied.reason) }, now: () => Date.now(), random: () => 0.5
+    });
+    w.open = (token = 't', more = {}) => {
+        const session = w.sessions.open(token, '', w.verdict(more));
+        w.live.add({ session, kind: 'control', close: () => w.closed.push(token) });
+        return session;
+    };
+    w.tick = async (ms, step = 100) => { for (let done = 0; done < ms; done += step) { mock.timers.tick(step); await turn(); } };
+    return w;
+}
+
+test('a session is asked about again well before its answer is too old, with fresh data wanted', async (t) => {
+    const w = world(t);
+    const session = w.open();
+    await w.tick(60_000);
+    assert.ok(w.asked.length >= 6 && w.asked.length <= 12, String(w.asked.length));
+    for (let i = 1; i < w.asked.length; i++) { assert.ok(w.asked[i].at - w.asked[i - 1].at < 10_000); }
+    assert.deepEqual([w.asked[0].hook, w.asked[0].maxAgeMs, w.asked[0].token], ['HOOK_REVALIDATE', 2500, 't']);
+    assert.equal(w.sessions.find(session.key, ME), session);
+    assert.equal(w.sessions.find(session.key, 'user//bob'), null);
+    assert.equal(w.sessions.find('other', ME), null);
+    assert.deepEqual(w.closed, []);
+});
+
+test('sessions that began together are not asked about together', async (t) => {
+    mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 1_700_000_000_000 });
+    t.after(() => mock.timers.reset());
+    let asked = 0;
+    const sessions = createSessions({ ask: () => { asked++; return new Promise(() => { }); }, people: { has: () => true, end() { }, unlead() { } }, live: { endSession() { } }, destroyed: () => ({}), log: { ended() { } }, now: () => Date.now(), random: Math.random });
+    for (let i = 0; i < 1000; i++) { sessions.open('t' + i, '', { user: { _id: ME }, expires: Date.now() + HOUR, freshFor: 300_000, reach: {} }); }
+    const counts = [];
+    for (let s = 0; s < 300; s += 10) { const before = asked; mock.timers.tick(10_000); counts.push(asked - before); }
+    assert.equal(asked, 1000);
+    assert.ok(Math.max(...counts) < 150, 'a spike of ' + Math.max(...counts));
+    sessions.close();
+});
+
+test('a denial ends the session, what is open in it, and with the last one the person', async (t) => {
+    const w = world(t);
+    const [first, second] = [w.open('one'), w.open('two')];
+    w.answer = async (token) => { if (token === 'one') { throw new Denied('USER_DISABLED'); } return w.verdict(); };
+    await w.tick(9000);
+    assert.deepEqual([w.ended, w.closed], [['USER_DISABLED'], ['one']]);
+    assert.equal(w.sessions.find(first.key, ME), null);
+    assert.equal(w.sessions.find(second.key, ME), second);
+    assert.ok(w.destroyed[ME + '/' + first.key] > 0, 'MeshCentral ends the page session too');
+    await assert.rejects(w.sessions.confirm(first.key, ME), { reason: 'SESSION_ENDED' });
+    w.answer = async () => { throw new Denied('TENANT_MISMATCH'); };
+    await w.tick(9000);
+    assert.deepEqual(w.closed, ['one', 'two', 'person']);
+    assert.equal(w.sessions.count(), 0);
+});
+
+test('an outage: nothing happens while the last answer holds, then the session is suspended, and comes back by itself', async (t) => {
+    const w = world(t);
+    const session = w.open();
+    w.answer = async () => { throw new Denied('STORE_UNAVAILABLE'); };
+    await w.tick(9500);
+    assert.deepEqual(w.closed, []);
+    assert.ok(w.asked.length >= 2, 'it asks again meanwhile');
+    await w.tick(1000);
+    assert.deepEqual([w.closed, w.ended], [['t', 'person'], ['STORE_UNAVAILABLE']]);
+    assert.equal(w.sessions.find(session.key, ME), null);
+    await assert.rejects(w.sessions.confirm(session.key, ME), { reason: 'STORE_UNAVAILABLE' });
+    w.answer = async () => w.verdict();
+    await w.tick(1500);
+    assert.equal(w.sessions.find(session.key, ME), session, 'the same cookie is good again');
+    assert.deepEqual(w.ended, ['STORE_UNAVAILABLE'], 'said once');
+});
+
+test('an answer that never comes does not keep a session alive', async (t) => {
+    const w = world(t);
+    const session = w.open();
+    w.answer = () => new Promise(() => { });
+    await w.tick(11_000);
+    assert.deepEqual([w.closed, w.ended], [['t', 'person'], ['SERVICE_UNAVAILABLE']]);
+    assert.equal(w.sessions.find(session.key, ME), null);
+});
+
+test('an answer for a session that ended meanwhile brings nobody back', async (t) => {
+    const w = world(t);
+    w.open();
+    let answer;
+    w.answer = () => new Promise((resolve) => { answer = resolve; });
+    await w.tick(8000);
+    w.sessions.endAll(ME, new Denied('SESSION_ENDED'));
+    assert.deepEqual(w.closed, ['t', 'person']);
+    answer(w.verdict());
+    await turn();
+    assert.deepEqual(w.closed, ['t', 'person', 'person'], 'whom the late answer made is ended at once');
+    assert.equal(w.sessions.count(), 0);
+});
+
+test('the JWT\'s end is the end, whatever the sidecar says', async (t) => {
+    const w = world(t, { lifetime: 2 * HOUR });
+    w.open('short', { expires: Date.now() + 60_000 });
+    await w.tick(61_000, 1000);
+    assert.deepEqual(w.ended, ['TOKEN_EXPIRED']);
+    assert.equal(w.sessions.count(), 0);
+});
+
+test('one token is one session; after a logout the token gets a new key and the old one stays dead', (t) => {
+    const w = world(t);
+    const session = w.open();
+    const before = session.key;
+    assert.equal(w.sessions.open('t', '', w.verdict()), session);
+    assert.equal(session.key, before);
+    w.destroyed[ME + '/' + before] = Date.now();
+    assert.equal(w.sessions.find(before, ME), null);
+    w.sessions.open('t', '', w.verdict());
+    assert.notEqual(session.key, before);
+    assert.equal(w.sessions.find(session.key, ME), session);
+    assert.equal(w.sessions.find(before, ME), null);
+    assert.notEqual(w.sessions.open('t', 'other', w.verdict()), session, 'another domain is another session');
+    w.sessions.close();
+});
+
+test('lowering closes the tunnels that lost their right, and only those', (t) => {
+    const w = world(t);
+    const session = w.open();
+    const closed = [];
+    const masks = { desk: 8 | 64, shell: 8, gone: 8 };
+    const live = createLive({ wsrelays: { r1: { peer1: { ws: { terminate: () => closed.push('agent of gone') } } } } }, (who, node) => masks[node]);
+    const add = (node, need, relay) => live.add({ session, kind: 'tunnel', node, needs: [need], relay: () => relay, close: () => closed.push(node) });
+    add('desk', { all: 8, none: 0 });
+    add('shell', { all: 8, none: 512 });
+    add('gone', { all: 8, none: 0 }, 'r1');
+    live.add({ session, kind: 'control', close: () => closed.push('control') });
+    live.sweep();
+    assert.deepEqual(closed, []);
+    masks.gone = 0;
+    live.sweep();
+    assert.deepEqual(closed, ['agent of gone', 'gone']);
+    masks.desk = 8; // without "wake", which no tunnel needs
+    live.sweep();
+    assert.deepEqual(closed.slice(2), []);
+    masks.desk = 8 | 256;
+    masks.shell = 8 | 256 | 512;
+    live.sweep();
+    assert.deepEqual(closed.slice(2).sort(), ['desk', 'shell'], 'the device was told that input is allowed');
+    w.sessions.close();
+});
+
+// MeshCentral's two functions, without the sealing.
+function cookieJar(t) {
+    const w = world(t);
+    const parent = { loginCookieEncryptionKey: 'k', cookieUseOnceTable: {}, encodeCookie: (o) => JSON.stringify({ ...o, time: Date.now() }) };
+    parent.decodeCookie = (text) => { try { const o = JSON.parse(text); if (o.once) { if (parent.cookieUseOnceTable[o.once]) { return null; } parent.cookieUseOnceTable[o.once] = 1; } return o; } catch (err) { return null; } };
+    const session = w.open();
+    const cookies = createCookies(parent, { isPerson: (id) => id === ME, sessions: w.sessions, now: () => Date.now() });
+    return { w, parent, session, cookies };
+}
+
+test('a cookie of ours counts only where a hook let it in, and only while its session lives', (t) => {
+    const { w, parent, session, cookies } = cookieJar(t);
+    const bare = parent.encodeCookie({ userid: ME, domainid: '' });
+    const stamped = cookies.during(session, () => parent.encodeCookie({ userid: ME, domainid: '' }));
+    const login = parent.encodeCookie({ u: ME, a: 3 });
+    for (const cookie of [bare, stamped, login]) { assert.equal(parent.decodeCookie(cookie), null, 'in a form, for example'); }
+    assert.deepEqual(cookies.holder(bare), { userId: ME, key: null });
+    assert.deepEqual(cookies.holder(stamped), { userId: ME, key: session.key });
+    assert.equal(cookies.owns(stamped, ME), true);
+    assert.equal(cookies.owns(bare, ME), false);
+    assert.equal(cookies.owns(stamped, 'user//bob'), false);
+    cookies.admit(stamped);
+    assert.equal(parent.decodeCookie(stamped).userid, ME);
+    assert.equal(parent.decodeCookie(stamped), null, 'once');
+    cookies.admit(bare);
+    assert.equal(parent.decodeCookie(bare), null, 'one that names no session is never let in');
+    w.sessions.endAll(ME, new Denied('SESSION_ENDED'));
+    cookies.admit(stamped);
+    assert.equal(parent.decodeCookie(stamped), null);
+});
+
+test('relay cookies: the page\'s live with the session, MeshCentral\'s own for a device for a minute', async (t) => {
+    const { w, parent, session, cookies } = cookieJar(t);
+    const page = JSON.parse(cookies.forPage(session, '', '127.0.0.1').authRelayCookie);
+    assert.deepEqual([page.ruserid, page.x], [ME, session.key]);
+    const text = JSON.stringify(page);
+    assert.equal(cookies.ownsRelay(text, ME), true);
+    assert.equal(parent.decodeCookie(text).ruserid, ME);
+    const device = parent.encodeCookie({ ruserid: ME });
+    assert.equal(parent.decodeCookie(device).ruserid, ME);
+    await w.tick(61_000, 1000);
+    assert.equal(parent.decodeCookie(device).ruserid, undefined, 'not null: MeshCentral reads a field of it');
+    w.sessions.endAll(ME, new Denied('SESSION_ENDED'));
+    assert.equal(parent.decodeCookie(text).ruserid, undefined);
+    assert.equal(cookies.ownsRelay(text, ME), false);
+});
+
+test('cookies of others are MeshCentral\'s business, and looking at one does not use it up', (t) => {
+    const { parent, cookies } = cookieJar(t);
+    const theirs = parent.encodeCookie({ userid: 'user//admin', once: 'x' });
+    assert.equal(cookies.holder(theirs), null);
+    assert.equal(parent.decodeCookie(theirs).userid, 'user//admin');
+    assert.equal(parent.decodeCookie(theirs), null);
+    for (const odd of [null, undefined, '', 5, {}, [], 'x', 'x'.repeat(5000), '5', 'null', '"x"']) { assert.equal(cookies.holder(odd), null); assert.equal(cookies.owns(odd, ME), false); }
+    assert.equal(cookies.during({ userId: ME, key: 'k' }, () => JSON.parse(parent.encodeCookie({ userid: 'user//admin' }))).meshsso, undefined);
+});
