@@ -1,24 +1,57 @@
 'use strict';
-// A terminal by hand: a tunnel asked for on the control channel and a relay socket that joins it, without MeshCentral's page.
+// Tunnels by hand: asked for on the control channel and joined by a relay socket, without MeshCentral's page.
 
 const crypto = require('crypto');
+const https = require('https');
 const { openSocket } = require('./sockets');
 
 /**
- * Asks the device for a terminal tunnel and joins it with `credential` (a query such as "token=…").
+ * Asks the device for a tunnel and joins it with `credential` (a query such as "token=…").
  * @param {object} mesh of startMeshCentral. @param {object} control an open control socket (for the request).
- * @param {string} nodeId @param {string} credential @param {object} [options] of openSocket
+ * @param {number} protocol 1 terminal, 2 desktop, 5 files. @param {string} nodeId @param {string} credential @param {object} [options] of openSocket
  * @returns {Promise<object>} the relay socket, connected (MeshCentral said "c").
  */
-async function openTerminal(mesh, control, nodeId, credential, options = {}) {
+async function openTunnel(mesh, control, protocol, nodeId, credential, options = {}) {
     await control.next((m) => m.action === 'serverinfo');
     const id = crypto.randomBytes(12).toString('hex');
+    const from = control.messages.length;
     control.send({ action: 'authcookie' });
-    const { rcookie } = await control.next((m) => m.action === 'authcookie');
-    control.send({ action: 'msg', type: 'tunnel', nodeid: nodeId, usage: 1, value: `*/meshrelay.ashx?p=1&nodeid=${nodeId}&id=${id}&rauth=${rcookie}` });
-    const relay = openSocket(mesh.url, `/meshrelay.ashx?browser=1&p=1&nodeid=${nodeId}&id=${id}&${credential}`, options);
+    const { rcookie } = await control.next((m) => m.action === 'authcookie' && control.messages.indexOf(m) >= from);
+    control.send({ action: 'msg', type: 'tunnel', nodeid: nodeId, usage: protocol, value: `*/meshrelay.ashx?p=${protocol}&nodeid=${nodeId}&id=${id}&rauth=${rcookie}` });
+    const relay = openSocket(mesh.url, `/meshrelay.ashx?browser=1&p=${protocol}&nodeid=${nodeId}&id=${id}&${credential}`, options);
     await relay.next((m) => m === 'c' || m === 'cr');
     return relay;
+}
+
+function openTerminal(mesh, control, nodeId, credential, options) { return openTunnel(mesh, control, 1, nodeId, credential, options); }
+
+/** A desktop by hand: resolves when the device has sent a picture's first frame. */
+async function openDesktop(mesh, control, nodeId, credential) {
+    const relay = await openTunnel(mesh, control, 2, nodeId, credential);
+    relay.send({ ctrlChannel: '102938', type: 'options', desktop: {} });
+    relay.send('2');
+    await relay.next((m) => Buffer.isBuffer(m));
+    return relay;
+}
+
+/**
+ * A download that is under way and that nobody reads on: a large file of the device.
+ * @returns {Promise<{closed: Promise, status: number}>} once its first bytes are here.
+ */
+async function openDownload(mesh, control, nodeId, file) {
+    const from = control.messages.length;
+    control.send({ action: 'authcookie' });
+    const { cookie } = await control.next((m) => m.action === 'authcookie' && control.messages.indexOf(m) >= from);
+    const target = '/devicefile.ashx?c=' + encodeURIComponent(cookie) + '&m=x&n=' + encodeURIComponent(nodeId.split('/')[2]) + '&f=' + encodeURIComponent(file);
+    return new Promise((resolve, reject) => {
+        const request = https.get(mesh.url + target, { rejectUnauthorized: false, agent: false }, (res) => {
+            const closed = new Promise((ended) => { res.on('close', () => ended(res.complete)); res.on('error', () => { }); });
+            if (res.statusCode !== 200) { res.resume(); return resolve({ status: res.statusCode, closed }); }
+            res.once('readable', () => { res.read(1); resolve({ status: 200, closed, abort: () => request.destroy() }); });
+        });
+        request.on('error', reject);
+        request.setTimeout(20000, () => request.destroy(new Error('no answer to a download in 20 s')));
+    });
 }
 
 /** Runs a line in an open terminal tunnel and resolves to what matches in its output. */
@@ -31,4 +64,4 @@ async function runIn(relay, line, expected) {
     return expected.exec(output())[0];
 }
 
-module.exports = { openTerminal, runIn };
+module.exports = { openTunnel, openTerminal, openDesktop, openDownload, runIn };

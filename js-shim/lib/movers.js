@@ -1,0 +1,87 @@
+'use strict';
+// Moves devices into the device groups where they belong: in MeshCentral's database one by one, and at an agent's connection
+// before MeshCentral has asked anything about it.
+
+const BREATH = 20; // documents between two turns for everybody else
+
+/**
+ * @param {object} webserver MeshCentral's. @param {object} store of createStore.
+ * @param {(node: string, current: string) => string} place of createPlacement. @param {(text: string) => void} log
+ */
+function createMovers(webserver, store, place, log) {
+    const waiting = new Set();
+    let running = null;
+
+    /** Has these devices looked at, soon, each once. */
+    function queue(nodeIds) {
+        for (const id of nodeIds) { waiting.add(id); }
+        if (running === null && waiting.size > 0) { running = work().finally(() => { running = null; }); }
+        return running;
+    }
+
+    async function work() {
+        for (let done = 1; waiting.size > 0; done++) {
+            const [id] = waiting;
+            waiting.delete(id);
+            try { await settle(id); } catch (err) { log('device ' + id.slice(0, 16) + '… could not be moved: ' + err.message); }
+            if (done % BREATH === 0) { await new Promise(setImmediate); }
+        }
+    }
+
+    async function settle(id) {
+        const node = await store.get(id);
+        if (node === null || node.type !== 'node' || typeof node.meshid !== 'string') { return; } // not enrolled yet
+        const from = node.meshid;
+        const to = place(id, from);
+        if (to === from) { return; }
+        node.meshid = to;
+        await store.set(webserver.cleanDevice(node));
+        const agent = webserver.wsagents[id];
+        if (agent) { agent.meshid = to.split('/')[2]; }
+        await lastConnect(id, to);
+        announce(node, from, to);
+    }
+
+    async function lastConnect(id, to) {
+        const last = await store.get('lc' + id);
+        if (last !== null && last.meshid !== to) { last.meshid = to; await store.set(last); }
+    }
+
+    // Open pages follow. Those of the former group learn that the device is gone and nothing else of it.
+    function announce(node, from, to) {
+        const event = { etype: 'node', action: 'nodemeshchange', nodeid: node._id, oldMeshId: from, newMeshId: to, domain: node.domain, nolog: 1 };
+        webserver.parent.DispatchEvent(targets(from), webserver, { ...event, node: { _id: node._id, meshid: to } });
+        webserver.parent.DispatchEvent(targets(to), webserver, { ...event, node: webserver.CloneSafeNode(withState(node)) });
+    }
+
+    function withState(node) {
+        const state = webserver.parent.GetConnectivityState(node._id);
+        return state ? { ...node, conn: state.connectivity, pwr: state.powerState } : node;
+    }
+
+    function targets(meshId) { return webserver.CreateMeshDispatchTargets(meshId, []); }
+
+    // An agent names its own group. What MeshCentral reads of it from the first moment on is where the device belongs.
+    function redirectAgents() {
+        const handler = webserver.meshAgentHandler;
+        const create = handler.CreateMeshAgent;
+        handler.CreateMeshAgent = function (...args) {
+            const agent = create.apply(handler, args);
+            if (agent !== null && typeof agent === 'object') { redirect(agent); }
+            return agent;
+        };
+    }
+
+    function redirect(agent) {
+        let wish = agent.dbMeshKey;
+        Object.defineProperty(agent, 'dbMeshKey', {
+            configurable: true, enumerable: true,
+            get: () => ((typeof wish === 'string' && typeof agent.dbNodeKey === 'string') ? place(agent.dbNodeKey, wish) : wish),
+            set(value) { wish = value; }
+        });
+    }
+
+    return { queue, redirectAgents };
+}
+
+module.exports = { createMovers };
