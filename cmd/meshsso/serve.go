@@ -76,7 +76,7 @@ func newApp(ctx context.Context, cfg config, log *slog.Logger) (*app, error) {
 	}
 	server, health := grpcapi.NewServer(log, opts...)
 
-	cache := directory.NewCached(directory.NewPostgres(pool, cfg.queryTimeout), cacheConfig(cfg.tuning))
+	cache := directory.NewCached(directory.NewPostgres(pool, cfg.queryTimeout, nil), cacheConfig(cfg.tuning))
 	monitor := &directory.Monitor{
 		Connect:  func(ctx context.Context) (*pgx.Conn, error) { return pgx.ConnectConfig(ctx, cfg.conn.Copy()) },
 		Check:    checkSchema,
