@@ -10,7 +10,7 @@ import (
 type Reason string
 
 // The reasons that this service gives. Those that only a client can find (TOKEN_AMBIGUOUS, ACCOUNT_CONFLICT,
-// SERVICE_UNAVAILABLE) are in the proto alone.
+// SERVICE_UNAVAILABLE, and why a frame or request is refused) are in the proto alone.
 //
 //nolint:gosec // names of reasons, not credentials
 const (

@@ -33,6 +33,7 @@ type User struct {
 	IsSuperadmin bool
 	Disabled     bool
 	Grants       []Grant
+	ReadAt       time.Time // when the query began
 }
 
 // Grant is a role that a person has on one device of his own tenant, besides what his role gives.
@@ -46,6 +47,8 @@ type Tenant struct {
 	ID    string // UUID, lower case
 	Name  string // may be empty
 	Known bool   // there is such a tenant
+
+	ReadAt time.Time // when the query began
 }
 
 // Scope names a set of devices: one tenant's, or every tenant's.
@@ -77,7 +80,8 @@ type Device struct {
 // DeviceSet is every device of one scope as read at one moment. It is shared: never change one.
 type DeviceSet struct {
 	Scope   Scope
-	Devices []Device // by AgentID, rising
+	Devices []Device  // by AgentID, rising
+	ReadAt  time.Time // when the query began
 }
 
 // Identity is a person whom the service vouches for.

@@ -30,7 +30,8 @@ type TenantLister interface {
 	TenantIDs(ctx context.Context) ([]string, error)
 }
 
-// Directory is everything that is read from the platform's database.
+// Directory is everything that is read from the platform's database. What it answers says when it was read (ReadAt), and that
+// is not before what the context asks for (Since).
 type Directory interface {
 	UserFinder
 	DeviceLister

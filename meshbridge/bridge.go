@@ -34,10 +34,7 @@ type groupName struct {
 	role   authsvc.Role
 }
 
-type tenantKey struct {
-	tenant authsvc.Tenant
-	domain string
-}
+type tenantKey struct{ id, name, domain string }
 
 type owner struct {
 	scope authsvc.Scope
@@ -102,7 +99,7 @@ func (b *Bridge) MapUser(id *authsvc.Identity, domain string) (*pb.ValidateToken
 
 // tenant gives the reply's tenant, made once a tenant and domain.
 func (b *Bridge) tenant(t authsvc.Tenant, domain string) *pb.Tenant {
-	key := tenantKey{t, domain}
+	key := tenantKey{t.ID, t.Name, domain}
 	if made, ok := b.replies.Get(key); ok {
 		return made
 	}

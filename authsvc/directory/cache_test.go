@@ -21,6 +21,7 @@ type store struct {
 	err   error
 	panic bool
 	name  string // what users are called now
+	gone  bool   // there are no users now
 }
 
 func newStore() *store { return &store{calls: map[string]int{}, name: "old"} }
@@ -29,6 +30,9 @@ func (s *store) ask(ctx context.Context, what string) (string, error) {
 	s.mu.Lock()
 	s.calls[what]++
 	gate, err, name, p := s.gate, s.err, s.name, s.panic
+	if s.gone {
+		name = ""
+	}
 	s.mu.Unlock()
 	if p {
 		panic("store")
@@ -57,7 +61,7 @@ func (s *store) count(what string) int {
 
 func (s *store) FindUsers(ctx context.Context, email string) ([]authsvc.User, error) {
 	name, err := s.ask(ctx, email)
-	if err != nil || strings.HasPrefix(email, "nobody") {
+	if err != nil || name == "" || strings.HasPrefix(email, "nobody") {
 		return nil, err
 	}
 	return []authsvc.User{{Email: email, FullName: name}}, nil

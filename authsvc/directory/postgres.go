@@ -27,13 +27,17 @@ type Querier interface {
 type Postgres struct {
 	db      Querier
 	timeout time.Duration
+	now     func() time.Time
 }
 
 var _ authsvc.Directory = (*Postgres)(nil)
 
-// NewPostgres makes a directory over db; each query is given up after timeout.
-func NewPostgres(db Querier, timeout time.Duration) *Postgres {
-	return &Postgres{db: db, timeout: timeout}
+// NewPostgres makes a directory over db; each query is given up after timeout. now dates what is read; nil: time.Now.
+func NewPostgres(db Querier, timeout time.Duration, now func() time.Time) *Postgres {
+	if now == nil {
+		now = time.Now
+	}
+	return &Postgres{db: db, timeout: timeout, now: now}
 }
 
 // MaxTenants bounds TenantIDs; more is answered as STORE_UNAVAILABLE rather than cut.
@@ -78,7 +82,12 @@ const tenantIDsSQL = `select distinct tenant_id::text from meshsso.tenants where
 
 // FindUsers looks up by the folded e-mail alone.
 func (p *Postgres) FindUsers(ctx context.Context, foldedEmail string) ([]authsvc.User, error) {
-	return query(ctx, p, scanUser, findUsersSQL, foldedEmail)
+	began := p.now()
+	users, err := query(ctx, p, scanUser, findUsersSQL, foldedEmail)
+	for i := range users {
+		users[i].ReadAt = began
+	}
+	return users, err
 }
 
 // Devices reads one tenant's devices, or every tenant's.
@@ -87,20 +96,22 @@ func (p *Postgres) Devices(ctx context.Context, scope authsvc.Scope) (*authsvc.D
 	if scope.All {
 		sql, args = allDevicesSQL, nil
 	}
+	began := p.now()
 	devices, err := query(ctx, p, scanDevice, sql, args...)
 	if err != nil {
 		return nil, err
 	}
-	return &authsvc.DeviceSet{Scope: scope, Devices: devices}, nil
+	return &authsvc.DeviceSet{Scope: scope, Devices: devices, ReadAt: began}, nil
 }
 
 // FindTenant reads one tenant.
 func (p *Postgres) FindTenant(ctx context.Context, id string) (authsvc.Tenant, error) {
+	began := p.now()
 	names, err := query(ctx, p, pgx.RowTo[*string], findTenantSQL, id)
 	if err != nil || len(names) == 0 {
-		return authsvc.Tenant{ID: id}, err
+		return authsvc.Tenant{ID: id, ReadAt: began}, err
 	}
-	return authsvc.Tenant{ID: id, Name: deref(names[0]), Known: true}, nil
+	return authsvc.Tenant{ID: id, Name: deref(names[0]), Known: true, ReadAt: began}, nil
 }
 
 // TenantIDs lists every tenant.

@@ -98,7 +98,7 @@ func fill(t *testing.T, db *testpg.Database, w directorytest.World) {
 func newPostgres(t *testing.T, w directorytest.World) authsvc.Directory {
 	db := testpg.New(t)
 	fill(t, db, w)
-	return directory.NewPostgres(pool(t, db, nil), 10*time.Second)
+	return directory.NewPostgres(pool(t, db, nil), 10*time.Second, nil)
 }
 
 func cacheConfig() directory.CacheConfig {
@@ -124,7 +124,7 @@ func TestThousandCallersShareOneQuery(t *testing.T) {
 	db := testpg.New(t)
 	fill(t, db, directorytest.Standard())
 	tr := &tracer{begun: make(chan struct{}, 2000), hold: make(chan struct{})}
-	cached := directory.NewCached(directory.NewPostgres(pool(t, db, tr), time.Minute), cacheConfig())
+	cached := directory.NewCached(directory.NewPostgres(pool(t, db, tr), time.Minute, nil), cacheConfig())
 	leaving, leave := context.WithCancel(t.Context())
 	first := make(chan error, 1)
 	go func() {
@@ -159,7 +159,7 @@ func TestQueryThatTakesTooLongIsUnavailable(t *testing.T) {
 	db.Migrate(t)
 	db.Exec(t, `create or replace view meshsso.users as select 1::bigint as user_id, 'a@x.example'::text as email, ''::text as full_name,
 		null::uuid as tenant_id, ''::text as role, pg_sleep(60) is null as is_superadmin, false as disabled`)
-	p := directory.NewPostgres(pool(t, db, nil), 50*time.Millisecond)
+	p := directory.NewPostgres(pool(t, db, nil), 50*time.Millisecond, nil)
 	if _, err := p.FindUsers(t.Context(), "a@x.example"); authsvc.ReasonOf(err) != authsvc.StoreUnavailable {
 		t.Error(err)
 	}
@@ -170,7 +170,7 @@ func TestRowsOfNullsGrantNothing(t *testing.T) {
 	db.Migrate(t)
 	db.Exec(t, `create or replace view meshsso.users as select null::bigint as user_id, 'a@x.example'::text as email, null::text as full_name,
 		null::uuid as tenant_id, null::text as role, null::boolean as is_superadmin, null::boolean as disabled`)
-	rows, err := directory.NewPostgres(pool(t, db, nil), time.Minute).FindUsers(t.Context(), "a@x.example")
+	rows, err := directory.NewPostgres(pool(t, db, nil), time.Minute, nil).FindUsers(t.Context(), "a@x.example")
 	if err != nil || len(rows) != 1 || !rows[0].Disabled || rows[0].IsSuperadmin || rows[0].ID != 0 {
 		t.Errorf("%+v, %v", rows, err)
 	}
@@ -180,7 +180,7 @@ func TestBrokenViewIsUnavailableAndNamed(t *testing.T) {
 	db := testpg.New(t)
 	db.Migrate(t)
 	db.Exec(t, `drop view meshsso.users`)
-	_, err := directory.NewPostgres(pool(t, db, nil), time.Minute).FindUsers(t.Context(), "a@x.example")
+	_, err := directory.NewPostgres(pool(t, db, nil), time.Minute, nil).FindUsers(t.Context(), "a@x.example")
 	if authsvc.ReasonOf(err) != authsvc.StoreUnavailable || !strings.Contains(err.Error(), "meshsso.users") {
 		t.Error(err)
 	}

@@ -9,10 +9,12 @@ import (
 	pb "github.com/everydaytech/meshsso/proto/meshsso/v1"
 )
 
-// Metrics counts validations. Labels: result ("ok", "denied", "error", "canceled"), reason (of Reason; "" if ok), hook.
+// Metrics counts validations and refusals. Labels of validations: result ("ok", "denied", "error", "canceled"), reason (of
+// Reason; "" if ok), hook. Labels of refusals: surface, kind ("other" for what no list names), reason.
 type Metrics struct {
 	validations *prometheus.CounterVec
 	duration    *prometheus.HistogramVec
+	refusals    *prometheus.CounterVec
 	ok          map[string]okSeries // by hook: the hot path makes no label look-up
 }
 
@@ -21,7 +23,7 @@ type okSeries struct {
 	duration prometheus.Observer
 }
 
-// NewMetrics registers meshsso_validations_total and meshsso_validation_duration_seconds.
+// NewMetrics registers meshsso_validations_total, meshsso_validation_duration_seconds and meshsso_refusals_total.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		validations: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -31,9 +33,12 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "meshsso_validation_duration_seconds", Help: "Time of a validation inside the service.",
 			Buckets: []float64{.00001, .000025, .00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .5, 2},
 		}, []string{"result"}),
+		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "meshsso_refusals_total", Help: "What the policy refused or dropped, by surface, kind and reason.",
+		}, []string{"surface", "kind", "reason"}),
 		ok: map[string]okSeries{},
 	}
-	reg.MustRegister(m.validations, m.duration)
+	reg.MustRegister(m.validations, m.duration, m.refusals)
 	for hook := range pb.Hook_name {
 		label := hookLabel(pb.Hook(hook))
 		m.ok[label] = okSeries{m.validations.WithLabelValues("ok", "", label), m.duration.WithLabelValues("ok")}
@@ -54,7 +59,7 @@ func (m *Metrics) observe(hook pb.Hook, err error, took time.Duration) {
 	m.duration.WithLabelValues(result).Observe(took.Seconds())
 }
 
-// hookLabel gives "root", "meshaction", "http", "websocket" or, for anything else, "unspecified": labels are bounded.
+// hookLabel gives "root", "meshaction", "http", "websocket", "revalidate" or, for anything else, "unspecified": labels are bounded.
 func hookLabel(h pb.Hook) string {
 	switch h {
 	case pb.Hook_HOOK_ROOT:
@@ -65,6 +70,8 @@ func hookLabel(h pb.Hook) string {
 		return "http"
 	case pb.Hook_HOOK_WEBSOCKET:
 		return "websocket"
+	case pb.Hook_HOOK_REVALIDATE:
+		return "revalidate"
 	}
 	return "unspecified"
 }

@@ -21,6 +21,7 @@ func TestMetrics(t *testing.T) {
 	}
 	call(nil, pb.Hook_HOOK_ROOT, "")
 	call(nil, pb.Hook_HOOK_ROOT, "")
+	call(nil, pb.Hook_HOOK_REVALIDATE, "")
 	call(authsvc.ErrTokenExpired, pb.Hook_HOOK_HTTP, "")
 	call(authsvc.ErrStoreUnavailable, pb.Hook_HOOK_MESHACTION, "")
 	call(context.Canceled, pb.Hook_HOOK_WEBSOCKET, "")
@@ -32,6 +33,7 @@ meshsso_validations_total{hook="http",reason="",result="ok"} 0
 meshsso_validations_total{hook="http",reason="TOKEN_EXPIRED",result="denied"} 1
 meshsso_validations_total{hook="meshaction",reason="",result="ok"} 0
 meshsso_validations_total{hook="meshaction",reason="STORE_UNAVAILABLE",result="error"} 1
+meshsso_validations_total{hook="revalidate",reason="",result="ok"} 1
 meshsso_validations_total{hook="root",reason="",result="ok"} 2
 meshsso_validations_total{hook="unspecified",reason="",result="ok"} 0
 meshsso_validations_total{hook="unspecified",reason="DOMAIN_DENIED",result="denied"} 1

@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/peer"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/everydaytech/meshsso/authsvc"
 	pb "github.com/everydaytech/meshsso/proto/meshsso/v1"
@@ -42,8 +43,16 @@ type Server struct {
 	Auth    Authenticator
 	Mapper  Mapper
 	Groups  GroupLister
+	Policy  PolicySource
 	Metrics *Metrics
 	Log     *slog.Logger
+
+	// Lifetime is how long an answer may be acted on, counted from when the oldest of what it is made of was read: the
+	// directory's cache lifetime.
+	Lifetime time.Duration
+	Now      func() time.Time // nil: time.Now
+
+	said said
 }
 
 // Register adds the service to s.
@@ -65,12 +74,47 @@ func (s *Server) validate(ctx context.Context, req *pb.ValidateTokenRequest) (*p
 	if err := s.Mapper.CheckDomain(req.GetDomain()); err != nil {
 		return nil, authsvc.Subject{}, err
 	}
+	ctx, err := s.wanting(ctx, req.GetMaxAge())
+	if err != nil {
+		return nil, authsvc.Subject{}, err
+	}
 	id, subject, err := s.Auth.Authenticate(ctx, authsvc.NewToken(req.GetToken()))
 	if err != nil {
 		return nil, subject, err
 	}
 	resp, err := s.Mapper.MapUser(id, req.GetDomain())
-	return resp, subject, err
+	if err != nil {
+		return nil, subject, err
+	}
+	resp.FreshFor = durationpb.New(s.freshFor(id.ReadAt()))
+	resp.PolicyVersion = s.Policy.Policy().GetVersion()
+	return resp, subject, nil
+}
+
+// wanting asks the directory for nothing that was read longer ago than maxAge; none asks for nothing.
+func (s *Server) wanting(ctx context.Context, maxAge *durationpb.Duration) (context.Context, error) {
+	if maxAge == nil {
+		return ctx, nil
+	}
+	if maxAge.CheckValid() != nil || maxAge.AsDuration() < 0 {
+		return nil, authsvc.Deny(authsvc.RequestInvalid, "max_age is not a duration")
+	}
+	return authsvc.ReadSince(ctx, s.now().Add(-maxAge.AsDuration())), nil
+}
+
+// freshFor is what is left of the lifetime of something that was read at readAt; what does not say when has none left.
+func (s *Server) freshFor(readAt time.Time) time.Duration {
+	if readAt.IsZero() {
+		return 0
+	}
+	return min(max(s.Lifetime-s.now().Sub(readAt), 0), s.Lifetime)
+}
+
+func (s *Server) now() time.Time {
+	if s.Now == nil {
+		return time.Now()
+	}
+	return s.Now()
 }
 
 // GetGroupLinks implements the RPC; see the proto.

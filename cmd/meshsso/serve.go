@@ -65,6 +65,10 @@ type app struct {
 
 // newApp is the whole wiring: who talks to whom is visible here and nowhere else.
 func newApp(ctx context.Context, cfg config, log *slog.Logger) (*app, error) {
+	policy, err := meshbridge.NewPolicy()
+	if err != nil {
+		return nil, fmt.Errorf("building the policy: %w", err)
+	}
 	pool, err := newPool(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -76,7 +80,7 @@ func newApp(ctx context.Context, cfg config, log *slog.Logger) (*app, error) {
 	}
 	server, health := grpcapi.NewServer(log, opts...)
 
-	cache := directory.NewCached(directory.NewPostgres(pool, cfg.queryTimeout), cacheConfig(cfg.tuning))
+	cache := directory.NewCached(directory.NewPostgres(pool, cfg.queryTimeout, nil), cacheConfig(cfg.tuning))
 	monitor := &directory.Monitor{
 		Connect:  func(ctx context.Context) (*pgx.Conn, error) { return pgx.ConnectConfig(ctx, cfg.conn.Copy()) },
 		Check:    checkSchema,
@@ -88,7 +92,7 @@ func newApp(ctx context.Context, cfg config, log *slog.Logger) (*app, error) {
 	bridge := meshbridge.New(meshbridge.Config{Domains: cfg.domains, Groups: cfg.cacheSize, Log: log}, people)
 	service := &authsvc.Service{Verifier: cfg.verifier, Users: people, Tenants: people, Devices: people, Roles: claims.RoleRule{}}
 	api := &grpcapi.Server{
-		Auth: service, Mapper: bridge, Groups: bridge, Metrics: grpcapi.NewMetrics(registry), Log: log,
+		Auth: service, Mapper: bridge, Groups: bridge, Policy: policy, Metrics: grpcapi.NewMetrics(registry), Log: log, Lifetime: cfg.cacheTTL,
 	}
 	api.Register(server)
 	registerMetrics(registry, cache, bridge, pool, monitor)

@@ -7,23 +7,36 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/everydaytech/meshsso/authsvc"
 )
 
 // Memory is a directory over a World, for tests of what stands on a directory. It passes the suite.
-type Memory struct{ World World }
+type Memory struct {
+	World World
+	Now   func() time.Time // dates what is read; nil: time.Now
+}
 
 var _ authsvc.Directory = Memory{}
+
+func (m Memory) now() time.Time {
+	if m.Now == nil {
+		return time.Now()
+	}
+	return m.Now()
+}
 
 // FindUsers compares by the documented folding.
 func (m Memory) FindUsers(ctx context.Context, email string) ([]authsvc.User, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	began := m.now()
 	var out []authsvc.User
 	for _, u := range m.World.Users {
 		if foldASCII(u.Email) == email && len(out) < 3 {
+			u.ReadAt = began
 			out = append(out, u)
 		}
 	}
@@ -35,7 +48,7 @@ func (m Memory) Devices(ctx context.Context, scope authsvc.Scope) (*authsvc.Devi
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	set := &authsvc.DeviceSet{Scope: scope}
+	set := &authsvc.DeviceSet{Scope: scope, ReadAt: m.now()}
 	for _, d := range m.World.Devices {
 		if d.TenantID == "" || (!scope.All && d.TenantID != scope.TenantID) {
 			continue
@@ -51,7 +64,7 @@ func (m Memory) Devices(ctx context.Context, scope authsvc.Scope) (*authsvc.Devi
 // FindTenant reads one.
 func (m Memory) FindTenant(ctx context.Context, id string) (authsvc.Tenant, error) {
 	name, ok := m.World.Tenants[id]
-	return authsvc.Tenant{ID: id, Name: name, Known: ok}, ctx.Err()
+	return authsvc.Tenant{ID: id, Name: name, Known: ok, ReadAt: m.now()}, ctx.Err()
 }
 
 // TenantIDs lists the tenants.

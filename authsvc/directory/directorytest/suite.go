@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/everydaytech/meshsso/authsvc"
 )
@@ -70,6 +71,7 @@ func Run(t *testing.T, newDirectory func(*testing.T, World) authsvc.Directory) {
 			t.Run("tenants", func(t *testing.T) { tenants(t, dir) })
 		})
 	}
+	t.Run("freshness", func(t *testing.T) { freshness(t, dir) })
 	t.Run("a cancelled caller", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -149,7 +151,8 @@ func devices(t *testing.T, dir authsvc.Directory) {
 
 func tenants(t *testing.T, dir authsvc.Directory) {
 	for id, want := range map[string]authsvc.Tenant{TenantA: {ID: TenantA, Name: "Acme", Known: true}, Lost: {ID: Lost}} {
-		if got, err := dir.FindTenant(t.Context(), id); err != nil || got != want {
+		got, err := dir.FindTenant(t.Context(), id)
+		if got.ReadAt = (time.Time{}); err != nil || got != want {
 			t.Errorf("the tenant is %+v, %v; want %+v", got, err, want)
 		}
 	}
@@ -157,5 +160,47 @@ func tenants(t *testing.T, dir authsvc.Directory) {
 	ids = slices.Sorted(slices.Values(ids))
 	if err != nil || !slices.Equal(ids, []string{TenantA, TenantB}) {
 		t.Errorf("tenants are %v, %v", ids, err)
+	}
+}
+
+// freshness: everything that is answered says when it was read, and who asks for what was read since a moment gets nothing
+// older; an answer from memory tells its age and not the caller's.
+func freshness(t *testing.T, dir authsvc.Directory) {
+	for name, read := range map[string]func(context.Context) (time.Time, error){
+		"user": func(ctx context.Context) (time.Time, error) {
+			rows, err := dir.FindUsers(ctx, "root@x.example")
+			if err != nil || len(rows) != 1 {
+				return time.Time{}, fmt.Errorf("%d rows, %w", len(rows), err)
+			}
+			return rows[0].ReadAt, nil
+		},
+		"devices": func(ctx context.Context) (time.Time, error) {
+			set, err := dir.Devices(ctx, authsvc.Scope{TenantID: TenantB})
+			if err != nil {
+				return time.Time{}, err
+			}
+			return set.ReadAt, nil
+		},
+		"tenant": func(ctx context.Context) (time.Time, error) {
+			tenant, err := dir.FindTenant(ctx, TenantB)
+			return tenant.ReadAt, err
+		},
+		"no such tenant": func(ctx context.Context) (time.Time, error) {
+			tenant, err := dir.FindTenant(ctx, Lost)
+			return tenant.ReadAt, err
+		},
+	} {
+		before := time.Now()
+		first, err := read(authsvc.ReadSince(t.Context(), before))
+		if err != nil || first.Before(before) || first.After(time.Now()) {
+			t.Errorf("%s: read at %s, %v; asked at %s", name, first, err, before)
+		}
+		if again, err := read(authsvc.ReadSince(t.Context(), before)); err != nil || again.Before(first) {
+			t.Errorf("%s: read at %s after %s, %v", name, again, first, err)
+		}
+		later := time.Now()
+		if again, err := read(authsvc.ReadSince(t.Context(), later)); err != nil || again.Before(later) {
+			t.Errorf("%s: read at %s, %v; what was read since %s was asked for", name, again, err, later)
+		}
 	}
 }
