@@ -193,7 +193,7 @@ func checkField(t *testing.T, name string, f *pb.Field) {
 		t.Errorf("%s: %s has a value twice", name, f.GetName())
 	}
 	switch f.GetType() {
-	case pb.FieldType_FIELD_TYPE_STRING, pb.FieldType_FIELD_TYPE_STRINGS, pb.FieldType_FIELD_TYPE_INTEGER, pb.FieldType_FIELD_TYPE_CHAT_ID:
+	case pb.FieldType_FIELD_TYPE_STRING, pb.FieldType_FIELD_TYPE_STRINGS, pb.FieldType_FIELD_TYPE_INTEGER:
 	default:
 		if f.GetMax() != 0 || len(f.GetValues()) != 0 {
 			t.Errorf("%s: %s has bounds that its type does not have", name, f.GetName())

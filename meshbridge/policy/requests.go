@@ -73,7 +73,7 @@ func sockets() []request {
 }
 
 func chatID() *pb.Field {
-	return typed("id", pb.FieldType_FIELD_TYPE_CHAT_ID, required, upTo(1024))
+	return typed("id", pb.FieldType_FIELD_TYPE_CHAT_ID, required)
 }
 
 func deviceRequests() []request {

@@ -4,8 +4,10 @@ package policy
 // names, and the agent looks at no right), 100 and 101 (Intel AMT).
 //
 // The number in a tunnel's URL binds nobody but MeshCentral: the agent takes the kind from the first message inside the
-// tunnel. Whoever carries a tunnel must therefore see that this message is the number of the URL. Of the other kinds the
-// agent looks at the rights itself, but with 10 a viewer's tunnel to the desktop would read any file of the device.
+// tunnel that is no control message (meshcore.js, onTunnelData). Whoever carries a tunnel must therefore see that this message
+// is the number of the URL. Of the kinds below the agent looks at the rights itself, but with 10, and the file's name in a
+// control message before, a viewer's tunnel to the desktop would read any file of the device. Of the control messages
+// (onTunnelControlData), "lock" and "autolock" lock the desktop whatever the rights are.
 func tunnels() []tunnelTo {
 	terminal := need{all: rights{"remote-control"}, none: rights{"view-only", "no-terminal"}}
 	return []tunnelTo{
