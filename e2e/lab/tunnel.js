@@ -35,7 +35,7 @@ async function openDesktop(mesh, control, nodeId, credential) {
 }
 
 /**
- * A download that is under way and that nobody reads on: a large file of the device.
+ * A download that is under way, read slowly: a large file of the device.
  * @returns {Promise<{closed: Promise, status: number}>} once its first bytes are here.
  */
 async function openDownload(mesh, control, nodeId, file) {
@@ -47,7 +47,11 @@ async function openDownload(mesh, control, nodeId, file) {
         const request = https.get(mesh.url + target, { rejectUnauthorized: false, agent: false }, (res) => {
             const closed = new Promise((ended) => { res.on('close', () => ended(res.complete)); res.on('error', () => { }); });
             if (res.statusCode !== 200) { res.resume(); return resolve({ status: res.statusCode, closed }); }
-            res.once('readable', () => { res.read(1); resolve({ status: 200, closed, abort: () => request.destroy() }); });
+            res.on('data', () => {
+                resolve({ status: 200, closed, abort: () => request.destroy() });
+                res.pause();
+                setTimeout(() => res.resume(), 20);
+            });
         });
         request.on('error', reject);
         request.setTimeout(20000, () => request.destroy(new Error('no answer to a download in 20 s')));

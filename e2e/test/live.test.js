@@ -20,7 +20,8 @@ describe('rights while pages are open', { timeout: 290000 }, () => {
         acme = lab.agents['acme-frontdesk'];
         await lab.postgres.query("INSERT INTO users (email, full_name, tenant_id, role) SELECT 'tom@acme.example', 'Tom Technician', tenant_id, 'technician' FROM users WHERE email = 'tina@acme.example'");
         big = path.join(acme.dir, 'big.bin');
-        fs.truncateSync(fs.openSync(big, 'w'), 2 ** 31);
+        fs.writeFileSync(big, '');
+        fs.truncateSync(big, 2 ** 31);
         tom = await everythingOpen('tom@acme.example');
     });
     after(async () => { if (lab) { await lab.stop(); } });
@@ -35,7 +36,7 @@ describe('rights while pages are open', { timeout: 290000 }, () => {
         const token = await lab.token(email, { iat: Math.floor(Date.now() / 1000), nonce: Math.random() });
         const page = await lab.mesh.get('/?token=' + token, HTML);
         const cookie = page.headers['set-cookie'].map((line) => line.split(';')[0]).join('; ');
-        const auth = /authCookie = "([^"]+)"/.exec(page.body)[1];
+        const auth = /authCookie = '([^']+)'/.exec(page.body)[1];
         const control = openSocket(lab.mesh.url, '/control.ashx', { headers: { cookie } });
         const open = { token, cookie, auth, control };
         open.terminal = await openTerminal(lab.mesh, control, acme.nodeId, 'token=' + token);

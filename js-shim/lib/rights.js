@@ -19,8 +19,9 @@ function both(a, b) {
  * Makes MeshCentral's own questions about rights answer from `maskOf` for people of ours. Its answers would be cached for
  * ten seconds, and would give a device's document to a person who has no right on it.
  * @param {object} webserver MeshCentral's. @param {(id: string) => boolean} isPerson @param {(id: string, node: string) => number} maskOf
+ * @param {(text: string) => void} log
  */
-function answerRights(webserver, isPerson, maskOf) {
+function answerRights(webserver, isPerson, maskOf, log) {
     const { GetNodeWithRights: withRights, GetNodeRights: rightsOf } = webserver;
 
     webserver.GetNodeRights = function (user, mesh, nodeid, ...rest) {
@@ -34,7 +35,9 @@ function answerRights(webserver, isPerson, maskOf) {
         if (typeof nodeid !== 'string' || maskOf(id, nodeid) === 0) { return func(null, 0, false); }
         return withRights.call(webserver, domain, user, nodeid, (node) => {
             const mask = maskOf(id, nodeid); // now, not when MeshCentral began to read
-            if (node == null || mask === 0) { func(null, 0, false); } else { func(node, mask, true); }
+            try {
+                if (node == null || mask === 0) { func(null, 0, false); } else { func(node, mask, true); }
+            } catch (err) { log('a request of ' + id + ' failed in MeshCentral: ' + err.message); } // it would end the server
         });
     };
 }

@@ -50,12 +50,12 @@ function createShim(parent, config) {
         const sessions = createSessions({ ask: signIn.ask, people, live, destroyed: () => webserver.destroyedSessions, log, now, random: Math.random });
         const cookies = createCookies(parent, { isPerson: people.has, sessions, now });
 
-        const parts = { config, people, sessions, cookies, live, policy, refusals, refusal, signIn };
+        const parts = { config, log, people, sessions, cookies, live, policy, refusals, refusal, signIn };
         parts.guardRequest = createRequestGuard(parts);
         parts.pageCookies = (session, req) => (options) => {
             if (options.authCookie !== undefined) { Object.assign(options, cookies.forPage(session, (req.xdomain || { id: '' }).id, req.clientIp)); }
         };
-        answerRights(webserver, people.has, people.maskOf);
+        answerRights(webserver, people.has, people.maskOf, log.fault);
         guardControl(webserver, parts);
         guardRelay(webserver, parts);
         nodes.start();

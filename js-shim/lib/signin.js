@@ -105,7 +105,7 @@ function createSignIn({ config, client, people, sessions, cookies, policy, refus
 // A name with a password is MeshCentral's to judge; who passes is then not a person of ours.
 function ownLogin({ query, headers }) { return (query && query.user != null && query.pass != null) || headers['x-meshauth'] !== undefined; }
 
-function duration(ms) { return { seconds: Math.floor(ms / 1000), nanos: Math.round(ms % 1000) * 1e6 }; }
+function duration(ms) { return { seconds: Math.floor(ms / 1000), nanos: Math.floor(ms % 1000) * 1e6 }; }
 
 // MeshCentral drops a session that is over, but only after the root hook has looked at it.
 function hasSession({ session }) {

@@ -33,7 +33,12 @@ function guardControl(webserver, parts) {
             if (event !== 'message') { return emit.call(ws, event, data, ...more); }
             const text = pass(ws, data, session, domain);
             if (text === null) { return true; }
-            return parts.cookies.during(session, () => emit.call(ws, 'message', typeof data === 'string' ? text : Buffer.from(text), ...more));
+            try {
+                return parts.cookies.during(session, () => emit.call(ws, 'message', typeof data === 'string' ? text : Buffer.from(text), ...more));
+            } catch (err) { // it would end the server
+                parts.log.fault('a frame of ' + session.userId + ' failed in MeshCentral: ' + err.message);
+                return true;
+            }
         };
     }
 

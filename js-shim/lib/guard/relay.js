@@ -31,25 +31,42 @@ function guardRelay(webserver, parts) {
         let begun = false; // the device was told the kind of the tunnel
         ws.emit = function (event, data, ...more) {
             if (event !== 'message') { return emit.call(ws, event, data, ...more); }
-            const fault = begun ? later(data, tunnel) : first(data, tunnel);
-            if (fault === null) { begun = begun || isKind(data); return emit.call(ws, 'message', data, ...more); }
-            refusals.note('relay', fault.kind, fault.reason, tunnel.session.userId);
-            if (fault.end) { ws.terminate(); }
+            const verdict = begun ? later(data, tunnel) : first(data, tunnel);
+            if (verdict.reason === undefined) {
+                begun = begun || isKind(data);
+                return emit.call(ws, 'message', verdict.data === undefined ? data : verdict.data, ...more);
+            }
+            refusals.note('relay', verdict.kind, verdict.reason, tunnel.session.userId);
+            if (verdict.end) { ws.terminate(); }
             return true;
         };
     }
 
     // MeshCentral joins two sockets and looks no further: what the tunnel is, the device learns from its first message.
     function first(data, tunnel) {
-        if (isKind(data)) { return String(data) === String(tunnel.protocol) ? null : { kind: 'kind', reason: 'TUNNEL_INVALID', end: true }; }
-        return isControl(data) ? null : { kind: 'early', reason: 'TUNNEL_INVALID', end: true };
+        if (isKind(data)) { return data === String(tunnel.protocol) ? PASS : { kind: 'kind', reason: 'TUNNEL_INVALID', end: true }; }
+        const message = controlOf(data);
+        if (message === null) { return { kind: 'early', reason: 'TUNNEL_INVALID', end: true }; }
+        return control(message, tunnel);
     }
 
-    function later(data, { session, node, protocol }) {
-        if (typeof data === 'string' && data.startsWith('{') && isDetour(data)) { return { kind: 'webrtc', reason: 'TUNNEL_INVALID' }; }
-        if (protocol === DESKTOP && (people.sessionMask(session, node) & VIEW_ONLY) !== 0 && !isLooking(data)) { return { kind: 'input', reason: 'RIGHT_MISSING' }; }
-        return null;
+    function later(data, tunnel) {
+        const message = (typeof data === 'string' && data.startsWith('{')) ? controlOf(data) : null;
+        if (message !== null) { return control(message, tunnel); }
+        return (!onlyLooks(tunnel) || isLooking(data)) ? PASS : { kind: 'input', reason: 'RIGHT_MISSING' };
     }
+
+    // Messages for the tunnel itself. The device does not look at rights before it locks its screen, or reads a file that an
+    // option names.
+    function control(message, tunnel) {
+        if (DETOURS.has(message.type)) { return { kind: 'webrtc', reason: 'TUNNEL_INVALID' }; }
+        if (!onlyLooks(tunnel)) { return PASS; }
+        if (!HARMLESS.has(message.type)) { return { kind: 'input', reason: 'RIGHT_MISSING' }; }
+        const { autolock, file, ...rest } = message;
+        return (autolock === undefined && file === undefined) ? PASS : { data: JSON.stringify(rest) };
+    }
+
+    function onlyLooks({ session, node, protocol }) { return protocol === DESKTOP && (people.sessionMask(session, node) & VIEW_ONLY) !== 0; }
 
     return { restore() { for (const { handler, create } of wrapped) { handler.CreateMeshRelay = create; } } };
 }
@@ -59,6 +76,9 @@ const VIEW_ONLY = 256;
 // Commands of MeshCentral's desktop protocol that change the picture and nothing on the device: compression, refresh, pause,
 // list of displays, which display, whether it can be touched, display information.
 const LOOKING = new Set([5, 6, 8, 11, 12, 14, 82]);
+const PASS = {};
+const HARMLESS = new Set(['options', 'ping', 'pong', 'rtt', 'close']);
+// A direct connection between browser and device would go on when the tunnel is closed.
 const DETOURS = new Set(['offer', 'answer', 'candidate', 'webrtc0', 'webrtc1', 'webrtc2']);
 
 function isKind(data) { return typeof data === 'string' && /^\d{1,4}$/.test(data); }
@@ -71,14 +91,9 @@ function controlOf(data) {
     } catch (err) { return null; }
 }
 
-function isControl(data) { const message = controlOf(data); return message !== null && !DETOURS.has(message.type); }
-
-// A direct connection between browser and device would go on when the tunnel is closed.
-function isDetour(data) { const message = controlOf(data); return message !== null && DETOURS.has(message.type); }
-
 /** Whether a frame of the desktop protocol, which may hold several commands, only looks. */
 function isLooking(data) {
-    if (typeof data === 'string') { return isControl(data); }
+    if (typeof data === 'string') { return false; }
     let at = 0;
     while (at < data.length) {
         if (data.length - at < 4 || !LOOKING.has(data.readUInt16BE(at))) { return false; }
