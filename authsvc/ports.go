@@ -25,9 +25,11 @@ type TenantFinder interface {
 	FindTenant(ctx context.Context, id string) (Tenant, error)
 }
 
-// TenantLister lists the ids of all tenants. Errors: STORE_UNAVAILABLE, or the context's own.
+// TenantLister lists all tenants. Errors: STORE_UNAVAILABLE, or the context's own.
 type TenantLister interface {
 	TenantIDs(ctx context.Context) ([]string, error)
+	// Tenants gives them with their names, by id, each once.
+	Tenants(ctx context.Context) ([]Tenant, error)
 }
 
 // Directory is everything that is read from the platform's database.
