@@ -46,7 +46,7 @@ type RoleRule interface {
 }
 
 // UserMapper turns an identity into what the caller of the service is answered; domain is the caller's own partition.
-// Errors: DOMAIN_DENIED.
+// Errors: DOMAIN_DENIED, STORE_UNAVAILABLE.
 type UserMapper[R any] interface {
-	MapUser(id *Identity, domain string) (R, error)
+	MapUser(ctx context.Context, id *Identity, domain string) (R, error)
 }

@@ -53,12 +53,19 @@ func (f *fake) CheckDomain(domain string) error {
 	return nil
 }
 
-func (f *fake) MapUser(id *authsvc.Identity, _ string) (*pb.ValidateTokenResponse, error) {
+func (f *fake) MapUser(_ context.Context, id *authsvc.Identity, _ string) (*pb.ValidateTokenResponse, error) {
 	return &pb.ValidateTokenResponse{User: &pb.User{Email: id.Email}}, nil
 }
 
 func (f *fake) GroupLinks(context.Context, string, string) (*pb.GetGroupLinksResponse, error) {
 	return &pb.GetGroupLinksResponse{}, f.err
+}
+
+func (f *fake) DeviceGroups(context.Context, string) (*pb.ListDeviceGroupsResponse, error) {
+	if f.err != nil {
+		return nil, f.err
+	}
+	return &pb.ListDeviceGroupsResponse{Lobby: &pb.Tenant{Name: "lobby"}}, nil
 }
 
 type safeBuffer struct {
