@@ -144,11 +144,7 @@ type tenantReplies struct {
 	made *lru.Cache[tenantKey, *pb.Tenant]
 }
 
-type tenantKey struct {
-	tenant  authsvc.Tenant
-	domain  string
-	version string
-}
+type tenantKey struct{ id, name, domain, version string }
 
 func newTenantReplies(size int) *tenantReplies {
 	made, _ := lru.New[tenantKey, *pb.Tenant](max(size, 1)) // the only error is a size below one
@@ -156,7 +152,7 @@ func newTenantReplies(size int) *tenantReplies {
 }
 
 func (r *tenantReplies) of(t authsvc.Tenant, domain, version string) *pb.Tenant {
-	key := tenantKey{t, domain, version}
+	key := tenantKey{t.ID, t.Name, domain, version}
 	if made, ok := r.made.Get(key); ok {
 		return made
 	}

@@ -160,7 +160,7 @@ type deviceGroup struct {
 
 // of says whether a is made of these; a may be nil.
 func (a *atlas) of(set *authsvc.DeviceSet, tenants []authsvc.Tenant) bool {
-	return a != nil && a.set == set && slices.Equal(a.tenants, tenants)
+	return a != nil && a.set == set && slices.EqualFunc(a.tenants, tenants, func(a, b authsvc.Tenant) bool { return a.ID == b.ID && a.Name == b.Name })
 }
 
 // lobbyName is what MeshCentral's administrators see.
