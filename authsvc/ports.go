@@ -25,9 +25,11 @@ type TenantFinder interface {
 	FindTenant(ctx context.Context, id string) (Tenant, error)
 }
 
-// TenantLister lists the ids of all tenants. Errors: STORE_UNAVAILABLE, or the context's own.
+// TenantLister lists all tenants. Errors: STORE_UNAVAILABLE, or the context's own.
 type TenantLister interface {
 	TenantIDs(ctx context.Context) ([]string, error)
+	// Tenants gives them with their names, by id, each once.
+	Tenants(ctx context.Context) ([]Tenant, error)
 }
 
 // Directory is everything that is read from the platform's database. What it answers says when it was read (ReadAt), and that
@@ -45,7 +47,7 @@ type RoleRule interface {
 }
 
 // UserMapper turns an identity into what the caller of the service is answered; domain is the caller's own partition.
-// Errors: DOMAIN_DENIED.
+// Errors: DOMAIN_DENIED, STORE_UNAVAILABLE.
 type UserMapper[R any] interface {
-	MapUser(id *Identity, domain string) (R, error)
+	MapUser(ctx context.Context, id *Identity, domain string) (R, error)
 }

@@ -3,8 +3,6 @@ package meshbridge
 import (
 	"context"
 	"log/slog"
-	"sync"
-	"sync/atomic"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -16,59 +14,46 @@ import (
 // Bridge maps identities to MeshCentral users and gives the links of their groups. Safe for concurrent use.
 type Bridge struct {
 	domains map[string]bool
-	devices authsvc.DeviceLister
-	tenants authsvc.TenantLister
-	log     *slog.Logger
-
-	groups  *lru.Cache[groupName, *group] // made from the DeviceSet that they hold
-	owners  *lru.Cache[string, owner]     // group key → whose it is
-	replies *lru.Cache[tenantKey, *pb.Tenant]
-	scan    sync.Mutex // one search through all tenants at a time
-	ignored atomic.Uint64
-	warned  sync.Map // authsvc.Scope → struct{}: said once
-}
-
-type groupName struct {
-	domain string
-	scope  authsvc.Scope
-	role   authsvc.Role
-}
-
-type tenantKey struct{ id, name, domain string }
-
-type owner struct {
-	scope authsvc.Scope
-	role  authsvc.Role
+	rights  rightsWay
+	replies *tenantReplies
+	ignored *ignored
 }
 
 // Config says what a Bridge serves.
 type Config struct {
 	Domains []string // MeshCentral domains besides the default one; each ValidDomain
 	Groups  int      // most user groups held in memory
+	Rights  Way      // how rights on devices reach people
 	Log     *slog.Logger
+}
+
+// Directory is what a bridge reads.
+type Directory interface {
+	authsvc.DeviceLister
+	authsvc.TenantLister
 }
 
 var _ authsvc.UserMapper[*pb.ValidateTokenResponse] = (*Bridge)(nil)
 
 // New makes a bridge that reads devices and tenants from dir.
-func New(cfg Config, dir interface {
-	authsvc.DeviceLister
-	authsvc.TenantLister
-}) *Bridge {
-	// The only error of these is a size below one.
-	groups, _ := lru.New[groupName, *group](max(cfg.Groups, 1))
-	owners, _ := lru.New[string, owner](max(4*cfg.Groups, 1))
-	replies, _ := lru.New[tenantKey, *pb.Tenant](max(cfg.Groups, 1))
+func New(cfg Config, dir Directory) *Bridge {
 	domains := map[string]bool{"": true}
 	for _, d := range cfg.Domains {
 		domains[d] = true
 	}
-	return &Bridge{domains: domains, devices: dir, tenants: dir, log: cfg.Log, groups: groups, owners: owners, replies: replies}
+	b := &Bridge{domains: domains, replies: newTenantReplies(cfg.Groups), ignored: &ignored{log: cfg.Log}}
+	switch cfg.Rights {
+	case WayGroup:
+		b.rights = newDeviceGroups(cfg.Groups, dir, b.replies, b.ignored)
+	default:
+		b.rights = newUserGroups(cfg.Groups, dir, b.ignored)
+	}
+	return b
 }
 
 // DevicesIgnored counts devices that got no link because their node id is unusable or disputed, each time that a group is
 // built anew.
-func (b *Bridge) DevicesIgnored() uint64 { return b.ignored.Load() }
+func (b *Bridge) DevicesIgnored() uint64 { return b.ignored.total.Load() }
 
 // CheckDomain denies every MeshCentral domain that is not configured. Errors: DOMAIN_DENIED.
 func (b *Bridge) CheckDomain(domain string) error {
@@ -78,8 +63,8 @@ func (b *Bridge) CheckDomain(domain string) error {
 	return nil
 }
 
-// MapUser gives the reply for a person. Errors: DOMAIN_DENIED.
-func (b *Bridge) MapUser(id *authsvc.Identity, domain string) (*pb.ValidateTokenResponse, error) {
+// MapUser gives the reply for a person. Errors: DOMAIN_DENIED, STORE_UNAVAILABLE.
+func (b *Bridge) MapUser(ctx context.Context, id *authsvc.Identity, domain string) (*pb.ValidateTokenResponse, error) {
 	if err := b.CheckDomain(domain); err != nil {
 		return nil, err
 	}
@@ -89,23 +74,12 @@ func (b *Bridge) MapUser(id *authsvc.Identity, domain string) (*pb.ValidateToken
 		VerifiedBy: verifiedBy(id.Claims.Key),
 	}
 	if t := id.Tenant; t.ID != "" {
-		resp.Tenant = b.tenant(t, domain)
+		resp.Tenant = b.replies.of(t, domain, "")
 	}
-	if id.Devices != nil && DeviceRights(id.Role) != 0 {
-		resp.UserGroup = b.group(id.Devices, domain, id.Role).proto
+	if err := b.rights.fill(ctx, resp, id, domain); err != nil {
+		return nil, err
 	}
 	return resp, nil
-}
-
-// tenant gives the reply's tenant, made once a tenant and domain.
-func (b *Bridge) tenant(t authsvc.Tenant, domain string) *pb.Tenant {
-	key := tenantKey{t.ID, t.Name, domain}
-	if made, ok := b.replies.Get(key); ok {
-		return made
-	}
-	made := &pb.Tenant{Id: t.ID, Name: DisplayName(t.Name, ""), DeviceGroupId: DeviceGroupID(domain, t.ID)}
-	b.replies.Add(key, made)
-	return made
 }
 
 func (b *Bridge) user(id *authsvc.Identity, domain string) *pb.User {
@@ -134,84 +108,59 @@ func verifiedBy(key authsvc.KeyID) pb.VerifiedBy {
 	return pb.VerifiedBy_VERIFIED_BY_UNSPECIFIED
 }
 
-// group gives the group of a device set, built once a set: a refreshed set is another pointer.
-func (b *Bridge) group(set *authsvc.DeviceSet, domain string, role authsvc.Role) *group {
-	name := groupName{domain: domain, scope: set.Scope, role: role}
-	if g, ok := b.groups.Get(name); ok && g.set == set {
-		return g
-	}
-	g, ignored := buildGroup(set, domain, role)
-	b.groups.Add(name, g)
-	_, key, _ := parseGroupID(g.proto.GetId())
-	b.owners.Add(key, owner{scope: set.Scope, role: role})
-	if ignored > 0 {
-		b.ignored.Add(uint64(ignored))
-		if _, said := b.warned.LoadOrStore(set.Scope, struct{}{}); !said {
-			b.log.Warn("devices ignored: their node id is not one of MeshCentral's or belongs to rows of several tenants",
-				"scope", set.Scope.String(), "devices", ignored)
-		}
-	}
-	return g
-}
-
-// GroupLinks gives every link of a user group, or none if the caller holds this version already.
+// GroupLinks gives every link of a group, or none if the caller holds this version already. In WayLinks that is a user
+// group's, in WayGroup a tenant's device group's, whose devices come as links without rights.
 // Errors: REQUEST_INVALID, DOMAIN_DENIED, GROUP_UNKNOWN, STORE_UNAVAILABLE.
 func (b *Bridge) GroupLinks(ctx context.Context, id, version string) (*pb.GetGroupLinksResponse, error) {
-	domain, key, ok := parseGroupID(id)
+	kind, domain, key, ok := parseGroupID(id)
 	if !ok {
-		return nil, authsvc.Deny(authsvc.RequestInvalid, "group is not a user group id")
+		return nil, authsvc.Deny(authsvc.RequestInvalid, "group is neither a user group id nor a device group id")
 	}
 	if err := b.CheckDomain(domain); err != nil {
 		return nil, err
 	}
-	o, err := b.ownerOf(ctx, key)
+	group, links, err := b.rights.group(ctx, kind, domain, key)
 	if err != nil {
 		return nil, err
 	}
-	set, err := b.devices.Devices(ctx, o.scope)
-	if err != nil {
-		return nil, err
-	}
-	g := b.group(set, domain, o.role)
-	resp := &pb.GetGroupLinksResponse{Group: g.proto}
-	if resp.Unchanged = version != "" && version == g.proto.GetVersion(); !resp.Unchanged {
-		resp.Links = g.links
+	resp := &pb.GetGroupLinksResponse{Group: group}
+	if resp.Unchanged = version != "" && version == group.GetVersion(); !resp.Unchanged {
+		resp.Links = links
 	}
 	return resp, nil
 }
 
-// ownerOf finds whose group a key is: remembered from a validation or, after a restart, by going through all tenants.
-func (b *Bridge) ownerOf(ctx context.Context, key string) (owner, error) {
-	if o, ok := b.owners.Get(key); ok {
-		return o, nil
+// DeviceGroups gives the device group of every tenant, and the lobby.
+// Errors: DOMAIN_DENIED, REQUEST_INVALID outside WayGroup, STORE_UNAVAILABLE.
+func (b *Bridge) DeviceGroups(ctx context.Context, domain string) (*pb.ListDeviceGroupsResponse, error) {
+	if err := b.CheckDomain(domain); err != nil {
+		return nil, err
 	}
-	tenants, err := b.tenants.TenantIDs(ctx)
-	if err != nil {
-		return owner{}, err
-	}
-	b.scan.Lock()
-	defer b.scan.Unlock()
-	if o, ok := b.owners.Get(key); ok {
-		return o, nil
-	}
-	if o, ok := findOwner(key, tenants); ok {
-		b.owners.Add(key, o)
-		return o, nil
-	}
-	return owner{}, authsvc.ErrGroupUnknown
+	return b.rights.list(ctx, domain)
 }
 
-func findOwner(key string, tenants []string) (owner, bool) {
-	all := owner{scope: authsvc.Scope{All: true}, role: authsvc.RoleSuperadmin}
-	if k, _ := groupKey(all.scope.String(), all.role); k == key {
-		return all, true
+// tenantReplies makes the replies' tenants, once a tenant, domain and version.
+type tenantReplies struct {
+	made *lru.Cache[tenantKey, *pb.Tenant]
+}
+
+type tenantKey struct{ id, name, domain, version string }
+
+func newTenantReplies(size int) *tenantReplies {
+	made, _ := lru.New[tenantKey, *pb.Tenant](max(size, 1)) // the only error is a size below one
+	return &tenantReplies{made}
+}
+
+func (r *tenantReplies) of(t authsvc.Tenant, domain, version string) *pb.Tenant {
+	key := tenantKey{t.ID, t.Name, domain, version}
+	if made, ok := r.made.Get(key); ok {
+		return made
 	}
-	for _, t := range tenants {
-		for _, role := range []authsvc.Role{authsvc.RoleViewer, authsvc.RoleTechnician, authsvc.RoleAdmin} {
-			if k, _ := groupKey(t, role); k == key {
-				return owner{scope: authsvc.Scope{TenantID: t}, role: role}, true
-			}
-		}
-	}
-	return owner{}, false
+	made := tenantReply(t, domain, version)
+	r.made.Add(key, made)
+	return made
+}
+
+func tenantReply(t authsvc.Tenant, domain, version string) *pb.Tenant {
+	return &pb.Tenant{Id: t.ID, Name: DisplayName(t.Name, ""), DeviceGroupId: DeviceGroupID(domain, t.ID), Version: version}
 }

@@ -22,8 +22,19 @@ type group struct {
 // them: no or an unreadable node id, or one that more than one tenant claims.
 func buildGroup(set *authsvc.DeviceSet, domain string, role authsvc.Role) (g *group, ignored int) {
 	rights := DeviceRights(role)
-	ids := make([]string, 0, len(set.Devices))
-	for _, d := range set.Devices {
+	ids, ignored := usableIDs(set.Devices, domain)
+	key, name := groupKey(set.Scope.String(), role)
+	return &group{
+		set:   set,
+		links: linksTo(ids, rights),
+		proto: &pb.UserGroup{Id: "ugrp/" + domain + "/" + key, Name: name, Version: versionOf(ids, rights)},
+	}, ignored
+}
+
+// usableIDs gives the node ids of what is usable in a domain, sorted, each once.
+func usableIDs(devices []authsvc.Device, domain string) (ids []string, ignored int) {
+	ids = make([]string, 0, len(devices))
+	for _, d := range devices {
 		id, state := linkable(d, domain)
 		switch state {
 		case deviceUsable:
@@ -33,17 +44,15 @@ func buildGroup(set *authsvc.DeviceSet, domain string, role authsvc.Role) (g *gr
 		}
 	}
 	slices.Sort(ids)
-	ids = slices.Compact(ids)
+	return slices.Compact(ids), ignored
+}
+
+func linksTo(ids []string, rights uint32) []*pb.Link {
 	links := make([]*pb.Link, len(ids))
 	for i, id := range ids {
 		links[i] = &pb.Link{Id: id, Rights: rights}
 	}
-	key, name := groupKey(set.Scope.String(), role)
-	return &group{
-		set:   set,
-		links: links,
-		proto: &pb.UserGroup{Id: "ugrp/" + domain + "/" + key, Name: name, Version: versionOf(ids, rights)},
-	}, ignored
+	return links
 }
 
 type deviceState uint8

@@ -48,10 +48,29 @@ func UserGroupID(domain string, scope authsvc.Scope, role authsvc.Role) string {
 	return "ugrp/" + domain + "/" + key
 }
 
-// parseGroupID takes "ugrp/<domain>/<64 characters>" apart.
-func parseGroupID(id string) (domain, key string, ok bool) {
-	domain, key, ok = parseID("ugrp", id)
-	return domain, key, ok
+// lobbyLabel cannot be a tenant's: DeviceGroupID hashes another prefix.
+const lobbyLabel = "meshsso:lobby:v1"
+
+// LobbyID gives the deterministic id "mesh/<domain>/<64 characters>" of the device group where devices wait that belong to
+// no tenant.
+func LobbyID(domain string) string {
+	sum := sha512.Sum384([]byte(lobbyLabel))
+	return "mesh/" + domain + "/" + meshBase64.EncodeToString(sum[:])
+}
+
+const (
+	kindUserGroup   = "ugrp"
+	kindDeviceGroup = "mesh"
+)
+
+// parseGroupID takes "ugrp/<domain>/<64 characters>" or "mesh/<domain>/<64 characters>" apart.
+func parseGroupID(id string) (kind, domain, key string, ok bool) {
+	kind, _, _ = strings.Cut(id, "/")
+	if kind != kindUserGroup && kind != kindDeviceGroup {
+		return "", "", "", false
+	}
+	domain, key, ok = parseID(kind, id)
+	return kind, domain, key, ok
 }
 
 // NodeID is a device's id. Domain is meaningful only if HasDomain: a bare key belongs to whichever domain asks.

@@ -97,7 +97,7 @@ func TestMapUser(t *testing.T) {
 	w := directorytest.Standard()
 	var log bytes.Buffer
 	b := bridge(w, &log)
-	got, err := b.MapUser(identity(t, w, tess, authsvc.RoleTechnician, authsvc.KeyAgent), "")
+	got, err := b.MapUser(t.Context(), identity(t, w, tess, authsvc.RoleTechnician, authsvc.KeyAgent), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,14 +116,14 @@ func TestMapUser(t *testing.T) {
 		!strings.HasPrefix(g.GetName(), "meshsso-") || len(g.GetName()) != 20 || strings.Contains(g.GetName(), "Acme") {
 		t.Errorf("the group is %v", g)
 	}
-	if got, err := b.MapUser(identity(t, w, tess, authsvc.RoleNone, authsvc.KeyDashboard), ""); err != nil || got.GetUserGroup() != nil {
+	if got, err := b.MapUser(t.Context(), identity(t, w, tess, authsvc.RoleNone, authsvc.KeyDashboard), ""); err != nil || got.GetUserGroup() != nil {
 		t.Errorf("no role: %v, %v", got.GetUserGroup(), err)
 	}
 	nowhere := authsvc.User{ID: 2, Email: "root@x.example", IsSuperadmin: true}
-	if got, err := b.MapUser(identity(t, w, nowhere, authsvc.RoleAdmin, authsvc.KeyDashboard), ""); err != nil || got.GetUserGroup() != nil || got.GetTenant() != nil {
+	if got, err := b.MapUser(t.Context(), identity(t, w, nowhere, authsvc.RoleAdmin, authsvc.KeyDashboard), ""); err != nil || got.GetUserGroup() != nil || got.GetTenant() != nil {
 		t.Errorf("a lowered superadmin of no tenant: %v, %v", got, err)
 	}
-	if _, err := b.MapUser(identity(t, w, tess, authsvc.RoleAdmin, authsvc.KeyDashboard), "d1"); authsvc.ReasonOf(err) != authsvc.DomainDenied {
+	if _, err := b.MapUser(t.Context(), identity(t, w, tess, authsvc.RoleAdmin, authsvc.KeyDashboard), "d1"); authsvc.ReasonOf(err) != authsvc.DomainDenied {
 		t.Errorf("a foreign domain: %v", err)
 	}
 }
@@ -145,7 +145,7 @@ func TestGrants(t *testing.T) {
 	}{{authsvc.RoleAdmin, 278728}, {authsvc.RoleViewer, 1800}, {authsvc.RoleNone, 0}} {
 		id := identity(t, w, user, authsvc.RoleViewer, authsvc.KeyDashboard)
 		id.MaxRole = c.limit
-		got, err := b.MapUser(id, "")
+		got, err := b.MapUser(t.Context(), id, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -159,7 +159,7 @@ func TestGrants(t *testing.T) {
 	}
 	super := user
 	super.IsSuperadmin = true // whose device set holds every tenant's devices
-	got, err := b.MapUser(identity(t, w, super, authsvc.RoleSuperadmin, authsvc.KeyDashboard), "")
+	got, err := b.MapUser(t.Context(), identity(t, w, super, authsvc.RoleSuperadmin, authsvc.KeyDashboard), "")
 	if err != nil || len(got.GetUser().GetLinks()) != 1 {
 		t.Errorf("a superadmin's grants reach another tenant: %v, %v", got.GetUser().GetLinks(), err)
 	}
@@ -187,7 +187,7 @@ func TestGroupLinks(t *testing.T) {
 				group := meshbridge.UserGroupID(c.domain, scope, c.role)
 				version := ""
 				if warm {
-					got, err := b.MapUser(identity(t, w, c.user, c.role, authsvc.KeyDashboard), c.domain)
+					got, err := b.MapUser(t.Context(), identity(t, w, c.user, c.role, authsvc.KeyDashboard), c.domain)
 					if err != nil || got.GetUserGroup().GetId() != group {
 						t.Fatal(got, err)
 					}
@@ -223,7 +223,7 @@ func TestGroupLinksRefuses(t *testing.T) {
 	b := bridge(directorytest.Standard(), &bytes.Buffer{})
 	unknown := authsvc.Scope{TenantID: directorytest.Lost}
 	for group, want := range map[string]authsvc.Reason{
-		"": authsvc.RequestInvalid, "ugrp//short": authsvc.RequestInvalid, "mesh//" + keyA: authsvc.RequestInvalid, "ugrp/" + keyA: authsvc.RequestInvalid,
+		"": authsvc.RequestInvalid, "ugrp//short": authsvc.RequestInvalid, "mesh//" + keyA: authsvc.GroupUnknown, "ugrp/" + keyA: authsvc.RequestInvalid,
 		"ugrp/a/b/" + keyA: authsvc.RequestInvalid, strings.Repeat("x", 100000): authsvc.RequestInvalid,
 		"ugrp/d1/" + keyA: authsvc.DomainDenied, "ugrp//" + keyA: authsvc.GroupUnknown,
 		meshbridge.UserGroupID("", unknown, authsvc.RoleAdmin):                                                         authsvc.GroupUnknown,

@@ -34,6 +34,7 @@ type Cached struct {
 	devices *memo[authsvc.Scope, *authsvc.DeviceSet]
 	tenants *memo[string, authsvc.Tenant]
 	lists   *memo[struct{}, []string]
+	named   *memo[struct{}, []authsvc.Tenant]
 }
 
 var _ authsvc.Directory = (*Cached)(nil)
@@ -53,6 +54,7 @@ func NewCached(inner authsvc.Directory, cfg CacheConfig) *Cached {
 		tenants: newMemo[string](cfg, cfg.Scopes, func(t authsvc.Tenant) bool { return !t.Known }),
 		// Always short: a new tenant's group must be found soon, and a wrong id must not make a query each time.
 		lists: newMemo[struct{}](cfg, 1, func([]string) bool { return true }),
+		named: newMemo[struct{}](cfg, 1, func([]authsvc.Tenant) bool { return true }),
 	}
 }
 
@@ -82,6 +84,7 @@ func (c *Cached) Purge() {
 	c.devices.purge()
 	c.tenants.purge()
 	c.lists.purge()
+	c.named.purge()
 }
 
 // CacheStats counts since the start; Entries is now.

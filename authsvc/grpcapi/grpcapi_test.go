@@ -60,7 +60,7 @@ func (f *fake) CheckDomain(domain string) error {
 	return nil
 }
 
-func (f *fake) MapUser(id *authsvc.Identity, _ string) (*pb.ValidateTokenResponse, error) {
+func (f *fake) MapUser(_ context.Context, id *authsvc.Identity, _ string) (*pb.ValidateTokenResponse, error) {
 	return &pb.ValidateTokenResponse{User: &pb.User{Email: id.Email}}, nil
 }
 
@@ -74,6 +74,13 @@ func (f *fake) Policy() *pb.Policy {
 }
 
 func (f *fake) KnownKind(kind string) bool { return kind == "ping" || kind == "meshrelay.ashx" }
+
+func (f *fake) DeviceGroups(context.Context, string) (*pb.ListDeviceGroupsResponse, error) {
+	if f.err != nil {
+		return nil, f.err
+	}
+	return &pb.ListDeviceGroupsResponse{Lobby: &pb.Tenant{Name: "lobby"}}, nil
+}
 
 type safeBuffer struct {
 	mu sync.Mutex

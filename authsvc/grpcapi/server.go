@@ -31,9 +31,10 @@ type Mapper interface {
 	CheckDomain(domain string) error
 }
 
-// GroupLister gives a user group's links; meshbridge.Bridge does.
+// GroupLister gives a group's links, and all device groups; meshbridge.Bridge does.
 type GroupLister interface {
 	GroupLinks(ctx context.Context, id, version string) (*pb.GetGroupLinksResponse, error)
+	DeviceGroups(ctx context.Context, domain string) (*pb.ListDeviceGroupsResponse, error)
 }
 
 // Server answers AuthService.
@@ -82,7 +83,7 @@ func (s *Server) validate(ctx context.Context, req *pb.ValidateTokenRequest) (*p
 	if err != nil {
 		return nil, subject, err
 	}
-	resp, err := s.Mapper.MapUser(id, req.GetDomain())
+	resp, err := s.Mapper.MapUser(ctx, id, req.GetDomain())
 	if err != nil {
 		return nil, subject, err
 	}

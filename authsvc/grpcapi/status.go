@@ -57,10 +57,14 @@ func toStatus(err error) error {
 	if !ok {
 		reason, entry = authsvc.Internal, statuses[authsvc.Internal]
 	}
-	st, detailErr := status.New(entry.code, entry.message).
+	return withReason(entry.code, entry.message, reason)
+}
+
+func withReason(code codes.Code, message string, reason authsvc.Reason) error {
+	st, detailErr := status.New(code, message).
 		WithDetails(&errdetails.ErrorInfo{Reason: string(reason), Domain: ErrorDomain})
 	if detailErr != nil {
-		return status.Error(entry.code, entry.message)
+		return status.Error(code, message)
 	}
 	return st.Err()
 }

@@ -31,12 +31,12 @@ func TestAllConfigurationErrorsAtOnce(t *testing.T) {
 	const hush = "hush-hush"
 	out := serveOutput(t, map[string]string{
 		"JWT_SECRET": hush, "AGENT_SIGN_KEY": hush, "MESHSSO_LISTEN": "tcp://0.0.0.0:7443", "MESHSSO_DOMAINS": "ok,Not OK", "MESHSSO_LEEWAY": "soon",
-		"MESHSSO_CACHE_TTL": "48h", "MESHSSO_QUERY_TIMEOUT": "0s", "MESHSSO_CACHE_SIZE": "many", "MESHSSO_METRICS": "0.0.0.0:9464", "MESHSSO_LOG_LEVEL": "loud",
+		"MESHSSO_CACHE_TTL": "48h", "MESHSSO_QUERY_TIMEOUT": "0s", "MESHSSO_CACHE_SIZE": "many", "MESHSSO_METRICS": "0.0.0.0:9464", "MESHSSO_LOG_LEVEL": "loud", "MESHSSO_DEVICE_RIGHTS": "Group",
 		"POSTGRES_HOST": "a.example", "DB_HOST": "b.example", "POSTGRES_PORT": "99999", "POSTGRES_PASSWORD": hush, "POSTGRES_PASSWORD_FILE": "/nowhere",
 	})
 	for _, s := range []string{
 		"JWT_SECRET has 9 bytes", "AGENT_SIGN_KEY has 9 bytes", "must differ", "--tls-cert", `"Not OK"`, `--leeway is "soon"`, `--cache-ttl is "48h"`,
-		`--query-timeout is "0s"`, `--cache-size is "many"`, "--metrics-listen", "--log-level", "POSTGRES_HOST and DB_HOST are both set", "POSTGRES_PORT",
+		`--query-timeout is "0s"`, `--cache-size is "many"`, "--metrics-listen", "--log-level", `--device-rights is "Group" and must be links or group`, "POSTGRES_HOST and DB_HOST are both set", "POSTGRES_PORT",
 		"POSTGRES_USER is not set", "POSTGRES_DB is not set", "POSTGRES_PASSWORD and POSTGRES_PASSWORD_FILE are both set", "DB_USER is not set",
 	} {
 		if !strings.Contains(out, s) {

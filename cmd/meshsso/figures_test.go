@@ -113,7 +113,7 @@ func serveWithNoop(b *testing.B, vars map[string]string) {
 	b.Helper()
 	c := cli{}
 	c.Serve.serveFlags = serveFlags{
-		listenFlags: listenFlags{Listen: vars["MESHSSO_LISTEN"]}, Leeway: "30s", CacheTTL: "5m", CacheSize: fmt.Sprint(2 * benchPeople), QueryTimeout: "2s", Metrics: "off", LogLevel: "info",
+		listenFlags: listenFlags{Listen: vars["MESHSSO_LISTEN"]}, Leeway: "30s", CacheTTL: "5m", CacheSize: fmt.Sprint(2 * benchPeople), QueryTimeout: "2s", Metrics: "off", DeviceRights: "links", LogLevel: "info",
 	}
 	cfg, err := c.Serve.readConfig(testEnv(vars, &syncBuffer{}))
 	if err != nil {

@@ -28,6 +28,7 @@ type serveFlags struct {
 	listenFlags
 	Domains      string `group:"validation" env:"MESHSSO_DOMAINS" placeholder:"A,B" help:"MeshCentral domains to serve besides the default one, comma-separated."`
 	Leeway       string `group:"validation" env:"MESHSSO_LEEWAY" default:"30s" help:"How far ahead of our clock a token's nbf and iat may lie. exp has no leeway (${default})."`
+	DeviceRights string `group:"validation" env:"MESHSSO_DEVICE_RIGHTS" default:"links" placeholder:"links|group" help:"links: a user group with one link per device. group: each tenant's device group follows the database; see first: meshsso migrate devices --help (${default})."`
 	CacheTTL     string `group:"cache" name:"cache-ttl" env:"MESHSSO_CACHE_TTL" default:"5m" help:"How long people and devices are remembered: a change in the database counts after this at the latest (${default})."`
 	CacheSize    string `group:"cache" env:"MESHSSO_CACHE_SIZE" default:"10000" help:"Most people remembered (${default})."`
 	QueryTimeout string `group:"cache" env:"MESHSSO_QUERY_TIMEOUT" default:"2s" help:"A database query is given up after this (${default})."`
@@ -40,6 +41,7 @@ const maxCacheSize = 1_000_000
 // tuning is what serveFlags say, read.
 type tuning struct {
 	domains      []string
+	rights       meshbridge.Way
 	leeway       time.Duration
 	cacheTTL     time.Duration
 	queryTimeout time.Duration
@@ -67,6 +69,10 @@ func (f serveFlags) read() (tuning, error) {
 			errs = append(errs, fmt.Errorf("--domains: %q is not a MeshCentral domain id (a-z, 0-9, - and _)", d))
 		}
 		t.domains = append(t.domains, d)
+	}
+	var known bool
+	if t.rights, known = meshbridge.ParseWay(f.DeviceRights); !known {
+		errs = append(errs, fmt.Errorf("--device-rights is %q and must be links or group", f.DeviceRights))
 	}
 	if err := t.level.UnmarshalText([]byte(f.LogLevel)); err != nil {
 		errs = append(errs, fmt.Errorf("--log-level is %q and must be debug, info, warn or error", f.LogLevel))

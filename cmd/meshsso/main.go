@@ -15,13 +15,14 @@ import (
 // env is what a subcommand takes from outside, so that a test can run one.
 type env struct {
 	getenv func(string) string
+	stdin  io.Reader
 	stdout io.Writer
 	stderr io.Writer
 }
 
 type cli struct {
 	Serve       serveCmd       `cmd:"" help:"Answer the shim: validate tokens over gRPC until SIGTERM."`
-	Migrate     migrateCmd     `cmd:"" help:"Make, remove or show the schema meshsso in the platform's database."`
+	Migrate     migrateCmd     `cmd:"" help:"Make, remove or show the schema meshsso in the platform's database; show what a change of device rights would move."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running serve on the same machine whether it is healthy: exit code 0 or 1."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
@@ -47,7 +48,7 @@ Examples:
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	os.Exit(run(ctx, os.Args[1:], env{getenv: os.Getenv, stdout: os.Stdout, stderr: os.Stderr}))
+	os.Exit(run(ctx, os.Args[1:], env{getenv: os.Getenv, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}))
 }
 
 // run is the whole program: exit code 0, 1 for a fault that its text explains, 2 for a wrong command line.

@@ -10,9 +10,10 @@ import (
 )
 
 type migrateCmd struct {
-	Up     migrateUpCmd     `cmd:"" help:"Make or complete the schema meshsso: views over the platform's tables, which are only read. Safe to repeat."`
-	Down   migrateDownCmd   `cmd:"" help:"Remove the schema meshsso, views that you redefined included. Refuses if anything else depends on it."`
-	Status migrateStatusCmd `cmd:"" help:"Show the version and what each view is: missing, placeholder or defined. Exit code 1 if up is needed."`
+	Up      migrateUpCmd      `cmd:"" help:"Make or complete the schema meshsso: views over the platform's tables, which are only read. Safe to repeat."`
+	Down    migrateDownCmd    `cmd:"" help:"Remove the schema meshsso, views that you redefined included. Refuses if anything else depends on it."`
+	Status  migrateStatusCmd  `cmd:"" help:"Show the version and what each view is: missing, placeholder or defined. Exit code 1 if up is needed."`
+	Devices migrateDevicesCmd `cmd:"" help:"Show what MESHSSO_DEVICE_RIGHTS=group would move in MeshCentral (--dry-run). Changes nothing."`
 }
 
 type (

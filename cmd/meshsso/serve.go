@@ -61,6 +61,7 @@ type app struct {
 	server  *grpc.Server
 	health  *grpcapi.Health
 	metrics *prometheus.Registry
+	rights  string // the way of device rights, for the log
 }
 
 // newApp is the whole wiring: who talks to whom is visible here and nowhere else.
@@ -89,14 +90,14 @@ func newApp(ctx context.Context, cfg config, log *slog.Logger) (*app, error) {
 		Log:      log,
 	}
 	people := directory.Gated{Inner: cache, Open: &monitor.Open}
-	bridge := meshbridge.New(meshbridge.Config{Domains: cfg.domains, Groups: cfg.cacheSize, Log: log}, people)
+	bridge := meshbridge.New(meshbridge.Config{Domains: cfg.domains, Groups: cfg.cacheSize, Rights: cfg.rights, Log: log}, people)
 	service := &authsvc.Service{Verifier: cfg.verifier, Users: people, Tenants: people, Devices: people, Roles: claims.RoleRule{}}
 	api := &grpcapi.Server{
 		Auth: service, Mapper: bridge, Groups: bridge, Policy: policy, Metrics: grpcapi.NewMetrics(registry), Log: log, Lifetime: cfg.cacheTTL,
 	}
 	api.Register(server)
 	registerMetrics(registry, cache, bridge, pool, monitor)
-	return &app{log: log, pool: pool, monitor: monitor, server: server, health: health, metrics: registry}, nil
+	return &app{log: log, pool: pool, monitor: monitor, server: server, health: health, metrics: registry, rights: cfg.rights.String()}, nil
 }
 
 func newPool(ctx context.Context, cfg config) (*pgxpool.Pool, error) {
@@ -155,7 +156,7 @@ func (a *app) run(ctx context.Context, listener net.Listener) error {
 	}()
 	failed := make(chan error, 1)
 	go func() { failed <- a.server.Serve(listener) }()
-	a.log.Info("meshsso serving", "listen", listener.Addr().String(), "version", versionText())
+	a.log.Info("meshsso serving", "device_rights", a.rights, "listen", listener.Addr().String(), "version", versionText())
 	var err error
 	select {
 	case <-ctx.Done():

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -77,6 +78,18 @@ func (m Memory) TenantIDs(ctx context.Context) ([]string, error) {
 		ids = append(ids, id)
 	}
 	return ids, nil
+}
+
+// Tenants lists the tenants with their names.
+func (m Memory) Tenants(ctx context.Context) ([]authsvc.Tenant, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	var out []authsvc.Tenant
+	for _, id := range slices.Sorted(maps.Keys(m.World.Tenants)) {
+		out = append(out, authsvc.Tenant{ID: id, Name: m.World.Tenants[id], Known: true})
+	}
+	return out, nil
 }
 
 func foldASCII(s string) string {

@@ -156,6 +156,10 @@ func tenants(t *testing.T, dir authsvc.Directory) {
 			t.Errorf("the tenant is %+v, %v; want %+v", got, err, want)
 		}
 	}
+	all, err := dir.Tenants(t.Context())
+	if want := []authsvc.Tenant{{ID: TenantA, Name: "Acme", Known: true}, {ID: TenantB, Name: "Beta", Known: true}}; err != nil || !slices.Equal(all, want) {
+		t.Errorf("tenants with names are %v, %v", all, err)
+	}
 	ids, err := dir.TenantIDs(t.Context())
 	ids = slices.Sorted(slices.Values(ids))
 	if err != nil || !slices.Equal(ids, []string{TenantA, TenantB}) {
