@@ -33,16 +33,20 @@ type Move struct {
 	Why    string // in words; empty where there is nothing to say
 }
 
+// ownGroups is the key of the operator's own device groups, taken together.
+const ownGroups = ""
+
 // GroupMoves is everything that belongs into one device group.
 type GroupMoves struct {
-	Tenant authsvc.Tenant // zero for the lobby
-	ID     string         // of the device group
+	Tenant authsvc.Tenant // zero for the lobby and for the operator's own groups
+	ID     string         // of the device group; empty for the operator's own groups, taken together
 	Name   string
 	Moves  []Move // by name
 }
 
 // PlanMoves compares what MeshCentral lists with what the directory holds: exactly what WayGroup would do, from the same
-// atlas that it works by. Groups are sorted by name, the lobby is the last; a group that nothing is said of is left out.
+// atlas that it works by. Groups are sorted by name, the
+// operator's own and the lobby are the last; a group that nothing is said of is left out.
 func PlanMoves(list DeviceList, set *authsvc.DeviceSet, tenants []authsvc.Tenant) []GroupMoves {
 	p := newPlan(list.Domain, set, tenants)
 	listed := map[string]bool{}
@@ -67,6 +71,7 @@ type plan struct {
 func newPlan(domain string, set *authsvc.DeviceSet, tenants []authsvc.Tenant) *plan {
 	p := &plan{domain: domain, groups: map[string]*GroupMoves{}, home: map[string]string{}, reason: map[string]string{}}
 	p.groups[LobbyID(domain)] = &GroupMoves{ID: LobbyID(domain), Name: lobbyName}
+	p.groups[ownGroups] = &GroupMoves{Name: "device groups of your own"}
 	for _, t := range tenants {
 		p.group(t)
 	}
@@ -120,6 +125,9 @@ func (p *plan) device(d ListedDevice) {
 	if !has {
 		to, m.Why = LobbyID(p.domain), cmp.Or(p.reason[d.NodeID], "no tenant's row names it")
 	}
+	if !has && from == nil { // an operator's own group: what is in it is the operator's, and gives people of ours no right
+		to, m.Kind = ownGroups, MoveStay
+	}
 	p.add(to, m)
 }
 
@@ -145,13 +153,14 @@ func (p *plan) row(d authsvc.Device, listed map[string]bool) {
 func (p *plan) add(group string, m Move) { p.groups[group].Moves = append(p.groups[group].Moves, m) }
 
 func (p *plan) sorted() []GroupMoves {
-	lobby := p.groups[LobbyID(p.domain)]
+	own, lobby := p.groups[ownGroups], p.groups[LobbyID(p.domain)]
+	delete(p.groups, own.ID)
 	delete(p.groups, lobby.ID)
 	groups := slices.SortedFunc(maps.Values(p.groups), func(a, b *GroupMoves) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 	})
 	var out []GroupMoves
-	for _, g := range append(groups, lobby) {
+	for _, g := range append(groups, own, lobby) {
 		if len(g.Moves) == 0 {
 			continue
 		}

@@ -24,7 +24,7 @@ const listCommand = "node node_modules/meshcentral/meshctrl.js ListDevices --jso
 
 // Help teaches the whole way; kong prints it.
 func (migrateDevicesCmd) Help() string {
-	return `MESHSSO_DEVICE_RIGHTS=group keeps each tenant's device group in MeshCentral in step with the database: the shim moves devices into it by itself, and devices that belong to no tenant into a lobby that nobody is linked to. This command shows beforehand what would move. It reads the database and a list of MeshCentral's devices, and changes nothing in either.
+	return `MESHSSO_DEVICE_RIGHTS=group keeps each tenant's device group in MeshCentral in step with the database: the shim moves devices into it by itself, and devices of those groups that belong to no tenant into a lobby that nobody is linked to. Your own device groups are left alone. This command shows beforehand what would move. It reads the database and a list of MeshCentral's devices, and changes nothing in either.
 
 In the folder where MeshCentral is installed:
 

@@ -55,8 +55,9 @@ func TestMigrateDevices(t *testing.T) {
 		"charlie - Beta absent MeshCentral does not list it",
 		"MeshSSO lobby (reachable for nobody)",
 		"shared Acme MeshSSO lobby lobby disputed: rows of several tenants, or of none, name it",
-		"- Office MeshSSO lobby lobby no tenant's row names it",
-		"4 devices in the list: 1 move, 1 stay, 2 to the lobby. 3 rows of the database without a device in the list.",
+		"device groups of your own (left alone)",
+		"- Office Office stay no tenant's row names it",
+		"4 devices in the list: 1 move, 2 stay, 1 to the lobby. 3 rows of the database without a device in the list.",
 		"Nothing was changed.",
 	} {
 		if !strings.Contains(squeezed(out), squeezed(line)) {

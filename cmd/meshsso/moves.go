@@ -17,14 +17,21 @@ func printMoves(w io.Writer, list meshbridge.DeviceList, groups []meshbridge.Gro
 	var out strings.Builder
 	for _, g := range groups {
 		heading := "tenant " + g.Tenant.ID
-		if g.Tenant.ID == "" {
+		switch {
+		case g.ID == "":
+			heading = "left alone"
+		case g.Tenant.ID == "":
 			heading = "reachable for nobody"
 		}
 		fmt.Fprintf(&out, "%s (%s)\n", cell(g.Name), heading)
 		table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 		_, _ = fmt.Fprintln(table, "  DEVICE\tFROM GROUP\tTO GROUP\tKIND\tWHY")
 		for _, m := range g.Moves {
-			_, _ = fmt.Fprintf(table, "  %s\t%s\t%s\t%s\t%s\n", cell(m.Name), cell(m.From), cell(g.Name), m.Kind, cell(m.Why))
+			to := g.Name
+			if g.ID == "" {
+				to = m.From
+			}
+			_, _ = fmt.Fprintf(table, "  %s\t%s\t%s\t%s\t%s\n", cell(m.Name), cell(m.From), cell(to), m.Kind, cell(m.Why))
 		}
 		_ = table.Flush() // a Builder does not fail
 		out.WriteByte('\n')
