@@ -50,7 +50,7 @@ async function openDownload(mesh, control, nodeId, file) {
             res.on('data', () => {
                 resolve({ status: 200, closed, abort: () => request.destroy() });
                 res.pause();
-                setTimeout(() => res.resume(), 20);
+                setTimeout(() => res.resume(), 2);
             });
         });
         request.on('error', reject);
