@@ -59,6 +59,7 @@ function createClient(config) {
     return {
         validate: (request) => call('validateToken', request),
         groupLinks: (group, version) => call('getGroupLinks', { group, version }),
+        deviceGroups: (domain) => call('listDeviceGroups', { domain }),
         policy: (version, meshcentralVersion) => call('getPolicy', { version, meshcentralVersion }),
         reportRefusals: (refusals) => call('reportRefusals', { refusals }),
         health,

@@ -13,6 +13,15 @@ function createStore(parent) {
                 resolve(common.unEscapeLinksFieldName(docs[0]));
             });
         }),
+        /** A page of the devices in these device groups of one domain. */
+        nodesIn: (meshIds, skip, limit) => new Promise((resolve, reject) => {
+            const page = [meshIds, null, meshIds[0].split('/')[1], 'node', null, skip, limit];
+            const whole = db.GetAllTypeNoTypeFieldMeshFiltered.length < page.length + 1; // MeshCentral before 1.0
+            db.GetAllTypeNoTypeFieldMeshFiltered(...(whole ? page.slice(0, 5) : page), (err, docs) => {
+                if (err || !Array.isArray(docs)) { return reject(new Error('MeshCentral\'s database: ' + err)); }
+                resolve(whole ? docs.slice(skip, skip + limit) : docs);
+            });
+        }),
         set: (doc) => new Promise((resolve, reject) => {
             db.Set(doc, (err) => { if (err) { reject(new Error('MeshCentral\'s database: ' + err)); } else { resolve(); } });
         })
@@ -30,8 +39,15 @@ function keepOutOfDatabase(db, isOurs) {
     db.SetUser = function (user, ...rest) { if (user != null && isOurs(user)) { return; } return setUser.call(db, user, ...rest); };
     db.Set = function (doc, func) {
         if (doc != null && doc.type === 'user' && isOurs(doc)) { if (func) { func(null); } return; }
-        return set.call(db, doc, func);
+        return set.call(db, withoutPeople(doc), func);
     };
+
+    // Groups keep their links to people of ours in memory only, too.
+    function withoutPeople(doc) {
+        if (doc == null || (doc.type !== 'mesh' && doc.type !== 'ugrp') || !doc.links) { return doc; }
+        const kept = Object.entries(doc.links).filter(([id]) => !(id.startsWith('user/') && isOurs({ _id: id })));
+        return { ...doc, links: Object.fromEntries(kept) };
+    }
 }
 
 module.exports = { createStore, keepOutOfDatabase };

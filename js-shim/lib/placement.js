@@ -58,13 +58,20 @@ function createPlacement({ fetchGroups, fetchDevices, meshes, queue, changed }) 
         for (const id of groups.keys()) { if (!alive.has(id) && groups.get(id).nodes.size > 0) { apply(id, '', []); } }
     }
 
+    /** Before a person's rights are answered from here: the whole picture once, then his own tenant's newest. */
+    async function settle(tenant) {
+        if (lobby === null) { await refresh(); }
+        if (tenant && tenant.version !== '') { await ensure(tenant); }
+    }
+
     return {
-        ensure, refresh,
+        ensure, refresh, settle,
+        /** The device group of a device, or undefined. */
+        homeOf: (node) => homes.get(node),
         /** Whether the way is on: until the first list has come nobody is moved anywhere. */
         isOn: () => lobby !== null,
         isManaged,
         managed: () => [...groups.keys(), lobby.deviceGroupId],
-        has: (groupId, node) => groups.has(groupId) && groups.get(groupId).nodes.has(node),
         nodesOf: (groupId) => (groups.has(groupId) ? [...groups.get(groupId).nodes] : []),
         /** Where a device belongs that is in the group `current` now (or wants to be). */
         place(node, current) {

@@ -141,6 +141,7 @@ function createSessions({ ask, people, live, destroyed, log, now, random }) {
         knows: (key) => byKey.has(key),
         /** Ends every session of an account, e.g. because another person has its e-mail now. */
         endAll(userId, denied) { for (const session of [...byToken.values()]) { if (session.userId === userId) { end(session, denied); } } },
+        lifetime: () => lifetime,
         count: () => byToken.size,
         close() { for (const session of byToken.values()) { clearTimeout(session.timer); } }
     };

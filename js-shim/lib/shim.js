@@ -4,12 +4,16 @@
 const { answerRights } = require('./rights');
 const { createClient } = require('./client');
 const { createCookies } = require('./cookies');
+const { createFollower } = require('./follower');
 const { createGroups } = require('./groups');
 const { createLive } = require('./live');
 const { createLog, redactDebug } = require('./log');
 const { createMeshes } = require('./meshes');
+const { createMeshLinks } = require('./meshlinks');
+const { createMovers } = require('./movers');
 const { createNodeLinks } = require('./nodes');
 const { createPeople } = require('./people');
+const { createPlacement } = require('./placement');
 const { createPolicyHolder } = require('./policy/holder');
 const { createRefusal } = require('./refusal');
 const { createRefusals } = require('./refusals');
@@ -22,6 +26,7 @@ const { createRootHook } = require('./hooks/root');
 const { createMeshActionHook } = require('./hooks/meshaction');
 const { createHttpHook } = require('./hooks/http');
 const { createWebSocketHook } = require('./hooks/websocket');
+const { startKeeper } = require('./keeper');
 const { guardControl } = require('./guard/control');
 const { guardRelay } = require('./guard/relay');
 const { Denied } = require('./denied');
@@ -46,7 +51,9 @@ function createShim(parent, config) {
         const nodes = createNodeLinks(webserver, store, log.fault);
         const groups = createGroups(webserver, store, nodes, client.groupLinks, live.sweep);
         const meshes = createMeshes(webserver, store);
-        const people = createPeople(webserver, { groups, meshes, nodes, now, changed: live.sweep });
+        const movers = createMovers(webserver, store, (node, current) => placement.place(node, current), log.fault);
+        const placement = createPlacement({ fetchGroups: client.deviceGroups, fetchDevices: client.groupLinks, meshes, queue: movers.queue, changed: live.sweep });
+        const people = createPeople(webserver, { groups, meshes, nodes, placement, meshLinks: createMeshLinks(webserver), now, changed: live.sweep });
         const sessions = createSessions({ ask: signIn.ask, people, live, destroyed: () => webserver.destroyedSessions, log, now, random: Math.random });
         const cookies = createCookies(parent, { isPerson: people.has, sessions, now });
 
@@ -59,8 +66,12 @@ function createShim(parent, config) {
         guardControl(webserver, parts);
         guardRelay(webserver, parts);
         nodes.start();
+        const follower = createFollower({ placement, movers, lifetime: sessions.lifetime, log });
+        startKeeper(webserver, { groups, people, movers, placement, log: log.fault });
+        movers.redirectAgents();
+        follower.start();
         createHttpHook(parts)(webserver);
-        return { people, sessions, cookies, meshes, root: createRootHook(parts), meshaction: createMeshActionHook(parts), websocket: createWebSocketHook(parts) };
+        return { people, sessions, cookies, meshes, follower, root: createRootHook(parts), meshaction: createMeshActionHook(parts), websocket: createWebSocketHook(parts) };
     }
 
     function ready() {
@@ -95,7 +106,7 @@ function createShim(parent, config) {
         meshaction: (...args) => ready().meshaction(...args),
         http(webserver) { state = attach(webserver); },
         websocket: (...args) => ready().websocket(...args),
-        close() { health.stop(); refusals.close(); client.close(); if (state !== null) { state.sessions.close(); } }
+        close() { health.stop(); refusals.close(); client.close(); if (state !== null) { state.sessions.close(); state.follower.stop(); } }
     };
 }
 

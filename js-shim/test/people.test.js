@@ -5,6 +5,7 @@ const assert = require('node:assert/strict');
 const { mock, test } = require('node:test');
 const { createGroups } = require('../lib/groups');
 const { createMeshes } = require('../lib/meshes');
+const { createMeshLinks } = require('../lib/meshlinks');
 const { createNodeLinks } = require('../lib/nodes');
 const { createLive } = require('../lib/live');
 const { createPeople } = require('../lib/people');
@@ -41,7 +42,7 @@ function world({ links = { v1: [{ id: NODE('a'), rights: 8 }] }, docs = {}, hang
         const now = Object.keys(links).pop();
         return { group: { ...GROUP, version: now }, unchanged: false, links: links[now] };
     }, () => live.sweep());
-    const made = createPeople(webserver, { groups, meshes: createMeshes(webserver, store), nodes, now: () => Date.now(), changed: () => live.sweep() });
+    const made = createPeople(webserver, { groups, meshes: createMeshes(webserver, store), nodes, placement: null, meshLinks: createMeshLinks(webserver), now: () => Date.now(), changed: () => live.sweep() });
     const live = createLive(webserver, made.sessionMask);
     const never = () => new Promise(() => { });
     const sessions = createSessions({ ask: never, people: made, live, destroyed: () => webserver.destroyedSessions, log: { ended() { } }, now: () => Date.now(), random: () => 0.5 });
@@ -150,7 +151,8 @@ test('the JWT\'s end is kept while MeshCentral\'s database hangs', async (t) => 
     timers(t);
     const w = world({ hang: NODE('z') });
     w.people.admit(reply({}, { links: [{ id: NODE('z'), rights: 8 }] }), w.people.ticket());
-    await new Promise(setImmediate);
+    for (let i = 0; i < 50 && !w.webserver.users['user//tina@acme.example']; i++) { await new Promise(setImmediate); }
+    await new Promise(setImmediate); // its session is open
     assert.ok(w.webserver.users['user//tina@acme.example']);
     mock.timers.tick(3_700_000);
     assert.equal(w.webserver.users['user//tina@acme.example'], undefined);
