@@ -128,7 +128,7 @@ async function revalidation(client, tokens) {
     const verdict = { user: { _id: ME }, expires: Date.now() + 3600_000, freshFor: LIFETIME * 1000, reach: {} };
     const round = async () => {
         const sessions = createSessions({
-            ask: async (token, { hook, maxAgeMs }) => { await client.validate({ token, domain: '', clientIp: '', hook, maxAge: { seconds: Math.floor(maxAgeMs / 1000), nanos: 0 } }); return verdict; },
+            ask: async (token, { hook, maxAgeMs }) => { await client.validate({ token, domain: '', clientIp: '', hook, maxAgeMs }); return verdict; },
             people: { has: () => true, end() { }, unlead() { } }, live: { endSession() { } }, destroyed: () => ({}), log: { ended() { throw new Error('a session ended'); } }, now: () => Date.now() + shift, random: Math.random
         });
         let shift = 0;

@@ -32,6 +32,8 @@ const { guardRelay } = require('./guard/relay');
 const { Denied } = require('./denied');
 const { extractToken } = require('./token');
 
+const FRESH = 1000; // ms: what is wanted of the sidecar before its cache lifetime is known
+
 /** @param {object} parent MeshCentral's server object. @param {object} config of readConfig. */
 function createShim(parent, config) {
     const log = createLog(parent);
@@ -52,7 +54,7 @@ function createShim(parent, config) {
         const groups = createGroups(webserver, store, nodes, client.groupLinks, live.sweep);
         const meshes = createMeshes(webserver, store);
         const movers = createMovers(webserver, store, (node, current) => placement.place(node, current), log.fault);
-        const placement = createPlacement({ fetchGroups: client.deviceGroups, fetchDevices: client.groupLinks, meshes, queue: movers.queue, changed: live.sweep });
+        const placement = createPlacement({ fetchGroups: client.deviceGroups, fetchDevices: client.groupLinks, maxAge: () => sessions.lifetime() / 4 || FRESH, meshes, queue: movers.queue, changed: live.sweep });
         const people = createPeople(webserver, { groups, meshes, nodes, placement, meshLinks: createMeshLinks(webserver), now, changed: live.sweep });
         const sessions = createSessions({ ask: signIn.ask, people, live, destroyed: () => webserver.destroyedSessions, log, now, random: Math.random });
         const cookies = createCookies(parent, { isPerson: people.has, sessions, now });
