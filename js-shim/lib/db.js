@@ -4,17 +4,26 @@
 /** @param {object} parent MeshCentral's server object. */
 function createStore(parent) {
     const { db, common } = parent;
+    const { Get: get, GetAllType: getAllType } = db; // as MeshCentral made them: what is hidden from it later (hide.js) is not from us
+    const failed = (err) => new Error('MeshCentral\'s database: ' + err);
     return {
         /** The document of this id, or null. */
         get: (id) => new Promise((resolve, reject) => {
-            db.Get(id, (err, docs) => {
-                if (err) { return reject(new Error('MeshCentral\'s database: ' + err)); }
+            get.call(db, id, (err, docs) => {
+                if (err) { return reject(failed(err)); }
                 if (!Array.isArray(docs) || docs.length !== 1) { return resolve(null); }
                 resolve(common.unEscapeLinksFieldName(docs[0]));
             });
         }),
         set: (doc) => new Promise((resolve, reject) => {
-            db.Set(doc, (err) => { if (err) { reject(new Error('MeshCentral\'s database: ' + err)); } else { resolve(); } });
+            db.Set(doc, (err) => { if (err) { reject(failed(err)); } else { resolve(); } });
+        }),
+        /** Every document of a type. */
+        all: (type) => new Promise((resolve, reject) => {
+            getAllType.call(db, type, (err, docs) => { if (err) { reject(failed(err)); } else { resolve((docs || []).map((doc) => common.unEscapeLinksFieldName(doc))); } });
+        }),
+        remove: (id) => new Promise((resolve, reject) => {
+            db.Remove(id, (err) => { if (err) { reject(failed(err)); } else { resolve(); } });
         })
     };
 }

@@ -22,6 +22,10 @@ function createLog(parent) {
             parent.authLog('https', text);
             parent.debug('web', text);
         },
+        account(text) {
+            parent.authLog('https', 'JWT auth: ' + text);
+            parent.debug('web', 'JWT auth: ' + text);
+        },
         fault: (text) => console.error('JWT Auth: ' + text)
     };
 }

@@ -3,46 +3,44 @@
 
 const { Denied } = require('./denied');
 const { checkedLinks } = require('./groups');
+const { isFoldedEmail } = require('./ids');
+const { closeTunnels } = require('./tunnels');
 
 const MAX_TIMER = 0x7FFFFFFF; // the longest that a Node timer waits, in milliseconds
 
 /**
- * @param {object} webserver MeshCentral's web server object. @param {object} parts {groups, meshes, nodes, now}
+ * @param {object} webserver MeshCentral's web server object. @param {object} parts {groups, meshes, nodes, accounts, now}
  */
-function createPeople(webserver, { groups, meshes, nodes, now }) {
+function createPeople(webserver, { groups, meshes, nodes, accounts, now }) {
     const people = new Map(); // user id → {user, group, links, expires, timer, ticket}
     const made = new WeakSet(); // every user object that came from here, also of people who have ended
 
     /**
-     * Makes or refreshes the person of a validation's answer. Returns {user, expires (ms)}.
+     * Makes or refreshes the person of a validation's answer. Returns {user, expires (ms), mark}.
      * @param {number} ticket rising, drawn before the validation was asked for: an answer that was overtaken by a later one
      *   changes nothing, or a right that was taken away meanwhile would come back
      */
     async function admit(reply, ticket) {
         const wish = wishOf(reply);
         if (wish.expires <= now()) { throw new Denied('TOKEN_EXPIRED'); }
-        refuseForeignAccount(wish.id);
+        await accounts.settle(wish, ticket);
         if (reply.tenant) { await meshes.ensure(reply.tenant); }
         if (reply.userGroup) { await groups.ensure(reply.userGroup); }
-        refuseForeignAccount(wish.id); // MeshCentral may have made one while we waited
+        accounts.confirm(wish); // MeshCentral may have made an account while we waited
         const person = people.get(wish.id) || enter(wish);
         expireAt(person, Math.max(person.expires, wish.expires)); // first: what follows may wait for a database
         if (ticket >= person.ticket) {
             person.ticket = ticket;
             await refresh(person, wish);
         }
-        return { user: person.user, expires: wish.expires };
+        // Once more: if the id went to another person meanwhile, the caller must not sign anybody in under it.
+        return { user: person.user, expires: wish.expires, mark: accounts.confirm(wish) };
     }
 
     // Whether MeshCentral's account of this id is the object that we made. By identity: MeshCentral may have made one since.
     function holds(id) {
         const person = people.get(id);
         return person !== undefined && webserver.users[id] === person.user;
-    }
-
-    // An account that MeshCentral keeps is somebody else's: a password may exist for it. It is not taken over.
-    function refuseForeignAccount(id) {
-        if (webserver.users[id] !== undefined && !holds(id)) { throw new Denied('ACCOUNT_CONFLICT', 'MeshCentral has an account of this id that MeshSSO did not make'); }
     }
 
     function enter(wish) {
@@ -106,22 +104,7 @@ function createPeople(webserver, { groups, meshes, nodes, now }) {
         if (person.group) { groups.leave(person.group, person.user); }
         if (person.links.size > 0) { nodes.setHolder(id, new Map()); }
         webserver.parent.DispatchEvent([id], webserver, 'close');
-        closeTunnels(id);
-    }
-
-    function closeTunnels(id) {
-        for (const relay of Object.values(webserver.wsrelays || {})) {
-            const peers = [relay.peer1, relay.peer2].filter(Boolean);
-            if (!peers.some((peer) => (peer.user && peer.user._id === id) || peer.ruserid === id)) { continue; }
-            for (const peer of peers) {
-                try { if (peer.ws) { peer.ws.terminate(); } if (peer.res) { peer.res.destroy(); } } catch (err) { /* it is closed already */ }
-            }
-        }
-        for (const relay of Object.values(webserver.desktoprelays || {})) {
-            for (const viewer of (relay && relay.viewers) || []) {
-                if (viewer.user && viewer.user._id === id) { try { viewer.close(); } catch (err) { /* it is closed already */ } }
-            }
-        }
+        closeTunnels(webserver, id);
     }
 
     return {
@@ -137,12 +120,12 @@ function wishOf(reply) {
     const user = reply && reply.user;
     const expires = reply && reply.expiresAt ? reply.expiresAt.seconds * 1000 + Math.floor((reply.expiresAt.nanos || 0) / 1e6) : NaN;
     const parts = (user && typeof user.id === 'string') ? user.id.split('/') : [];
-    const sound = parts.length === 3 && parts[0] === 'user' && parts[1] === user.domain && parts[2] !== '' && !parts[2].startsWith('~') &&
+    const sound = parts.length === 3 && parts[0] === 'user' && parts[1] === user.domain && isFoldedEmail(parts[2]) &&
         Number.isFinite(expires) && Number.isInteger(user.siteadmin) && typeof user.name === 'string' && user.name !== '';
     if (!sound) { throw new Denied('INTERNAL', 'the sidecar answered a user out of shape'); }
     return {
         id: user.id, name: user.name, realName: user.realName, email: user.email, domain: user.domain, siteadmin: user.siteadmin,
-        tenantId: user.tenantId, expires, group: reply.userGroup ? reply.userGroup.id : null, links: checkedLinks(user.links || [])
+        tenantId: user.tenantId, userId: user.userId, expires, group: reply.userGroup ? reply.userGroup.id : null, links: checkedLinks(user.links || [])
     };
 }
 

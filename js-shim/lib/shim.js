@@ -1,6 +1,7 @@
 'use strict';
 // The wiring: one object that a MeshCentral server holds.
 
+const { createAccounts } = require('./accounts');
 const { createClient } = require('./client');
 const { createGroups } = require('./groups');
 const { createLog, redactDebug } = require('./log');
@@ -23,14 +24,16 @@ function createShim(parent, config) {
     const log = createLog(parent);
     const client = createClient(config);
     const health = createHealth(config, client, log);
-    let state = null; // people, meshes: made when MeshCentral's web server exists
+    let state = null; // people, meshes, accounts: made when MeshCentral's web server exists
 
     function attach(webserver) {
         const store = createStore(parent);
         const nodes = createNodeLinks(webserver, store, log.fault);
         const groups = createGroups(webserver, store, nodes, client.groupLinks);
         const meshes = createMeshes(webserver, store);
-        state = { people: createPeople(webserver, { groups, meshes, nodes, now: Date.now }), meshes };
+        const accounts = createAccounts(webserver, { store, adopt: config.adoptAccounts, log, now: Date.now });
+        state = { people: createPeople(webserver, { groups, meshes, nodes, accounts, now: Date.now }), meshes, accounts };
+        accounts.start(state.people);
         nodes.start();
     }
 
@@ -45,7 +48,7 @@ function createShim(parent, config) {
     return {
         /** Starts: from now on people of ours never reach MeshCentral's database, and its log shows no token. */
         init() {
-            keepOutOfDatabase(parent.db, (user) => state !== null && state.people.isOurs(user));
+            keepOutOfDatabase(parent.db, (user) => state !== null && (state.people.isOurs(user) || state.accounts.keepsOut(user)));
             redactDebug(parent);
             if (config.dashboardOrigins.length > 0) { parent.config.settings.allowframing = true; } // bounded by frame-ancestors
             health.start();

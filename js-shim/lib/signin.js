@@ -50,8 +50,8 @@ function createSignIn({ config, client, people, log }) {
         const same = session.userid === verdict.user._id && typeof session.x === 'string';
         const random = same ? session.x : crypto.randomBytes(12).toString('base64');
         for (const key of Object.keys(session)) { delete session[key]; }
-        // `domainid` is for MeshCentral before 1.0; later ones drop it again.
-        Object.assign(session, { userid: verdict.user._id, domainid: verdict.user.domain, ip: req.clientIp, expire: verdict.expires, x: random });
+        // `domainid` is for MeshCentral before 1.0; later ones drop it again. `meshsso`: made for this holder of the id, no former one.
+        Object.assign(session, { userid: verdict.user._id, domainid: verdict.user.domain, ip: req.clientIp, expire: verdict.expires, x: random, meshsso: verdict.mark });
         dropCredentials(req);
     }
 

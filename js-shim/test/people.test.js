@@ -3,6 +3,7 @@
 // objects are stand-ins, so that answers can be given that the real sidecar never gives.
 const assert = require('node:assert/strict');
 const { mock, test } = require('node:test');
+const { createAccounts } = require('../lib/accounts');
 const { createGroups } = require('../lib/groups');
 const { createMeshes } = require('../lib/meshes');
 const { createNodeLinks } = require('../lib/nodes');
@@ -26,11 +27,12 @@ function world({ links = { v1: [{ id: NODE('a'), rights: 8 }] }, docs = {}, hang
     const stored = new Map(Object.entries(docs));
     const webserver = {
         users: {}, userGroups: {}, meshes: {}, wsrelays: {}, desktoprelays: {}, events,
-        parent: { DispatchEvent: (ids, source, event) => events.push({ ids, event }), AddEventDispatch(ids, listener) { webserver.listener = listener; } },
+        app: { use() { } },
+        parent: { config: { domains: {} }, db: {}, DispatchEvent: (ids, source, event) => events.push({ ids, event }), AddEventDispatch(ids, listener) { webserver.listener = listener; } },
         cleanDevice: (node) => node, CloneSafeUser: (user) => ({ ...user }), CloneSafeNode: (node) => ({ ...node }), CreateNodeDispatchTargets: (mesh, node) => ['*', node]
     };
     const find = (id) => (stored.has(id) ? structuredClone(stored.get(id)) : null);
-    const store = { get: (id) => (id === hang ? new Promise(() => { }) : Promise.resolve(find(id))), set: async (doc) => { stored.set(doc._id, structuredClone(doc)); } };
+    const store = { get: (id) => (id === hang ? new Promise(() => { }) : Promise.resolve(find(id))), set: async (doc) => { stored.set(doc._id, structuredClone(doc)); }, all: async () => [], remove: async (id) => { stored.delete(id); } };
     const faults = [];
     const nodes = createNodeLinks(webserver, store, (text) => faults.push(text));
     const fetches = [];
@@ -39,7 +41,10 @@ function world({ links = { v1: [{ id: NODE('a'), rights: 8 }] }, docs = {}, hang
         const now = Object.keys(links).pop();
         return { group: { ...GROUP, version: now }, unchanged: false, links: links[now] };
     });
-    const made = createPeople(webserver, { groups, meshes: createMeshes(webserver, store), nodes, now: () => Date.now() });
+    const accounts = createAccounts(webserver, { store, adopt: false, log: {}, now: () => Date.now() });
+    const made = createPeople(webserver, { groups, meshes: createMeshes(webserver, store), nodes, accounts, now: () => Date.now() });
+    accounts.start(made);
+    mock.timers.tick(1000); // MeshCentral's cookies of the second of its start are nobody's: sign-ins wait for the next one
     let tickets = 0;
     const people = { ...made, ticket: () => ++tickets, admit: (answer, ticket = ++tickets) => made.admit(answer, ticket) };
     nodes.start();
