@@ -26,7 +26,7 @@ async function logIn(mesh, name, password) {
 /**
  * Makes all of them for an account that can log in.
  * @param {object} mesh of startMeshCentral. @param {string} name @param {string} password @param {string} nodeId a device of the account's
- * @returns {Promise<Object<string, () => Promise<boolean>>>} by name: whether it works now
+ * @returns {Promise<{ways: Object<string, () => Promise<boolean>>, mail: string}>} by name whether it works now; the cookie of a mailed reset link
  */
 async function credentialsOf(mesh, name, password, nodeId) {
     const id = 'user//' + name.toLowerCase();
@@ -44,7 +44,7 @@ async function credentialsOf(mesh, name, password, nodeId) {
     const before = mails().length;
     await get(mesh.url + '/resetaccount', FORM, { method: 'POST', body: new URLSearchParams({ email: name }).toString() });
     const mail = await until(() => mails()[before], 10000, 'MeshCentral mails a link to ' + name);
-    return {
+    const ways = {
         password: async () => await whoIs(mesh, '/control.ashx', passwordHeader(name, password)) === id,
         loginToken: async () => await whoIs(mesh, '/control.ashx', passwordHeader(token.tokenUser, token.tokenPass)) === id,
         authCookie: async () => await whoIs(mesh, '/control.ashx?auth=' + encodeURIComponent(cookie)) === id,
@@ -53,6 +53,7 @@ async function credentialsOf(mesh, name, password, nodeId) {
         share: async () => (await mesh.get(share.pathname + share.search)).status === 200,
         mailedLink: async () => messageOf(await mesh.get('/checkmail?c=' + mail)) === '14'
     };
+    return { ways, mail };
 }
 
 // Whether a relay cookie lets a device's end meet its user's.
@@ -66,4 +67,4 @@ async function joins(mesh, rcookie, user) {
 // MeshCentral's message page names its text by a number: 14 asks to confirm a reset.
 function messageOf({ body }) { return (/msgid = parseInt\('(\d+)'\)/.exec(body) || ['', ''])[1]; }
 
-module.exports = { credentialsOf, whoIs, logIn };
+module.exports = { FORM, credentialsOf, whoIs, logIn };

@@ -35,7 +35,7 @@ function createAccounts(webserver, { store, adopt, log, now }) {
         if (held.size > 0) { log.info('JWT Auth: ' + held.size + ' account(s) of an older sign-on are held until their person signs in'); }
         occupyDomains();
         hideDocuments(parent.db, (id) => held.has(id));
-        refuseCookies(parent, (id, made) => held.has(id) || (people.has(id) && made < firstSecond(id)));
+        refuseCookies(parent, (id, made) => webserver.users[id] === undefined || (people.has(id) && made < firstSecond(id)));
         webserver.app.use(dropSessions((session) => people.has(session.userid) && session.meshsso !== (holders.get(session.userid) || {}).mark));
         // MeshCentral takes accounts over that another program writes into a MongoDB.
         parent.AddEventDispatch(['*'], {

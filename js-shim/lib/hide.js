@@ -22,7 +22,8 @@ function hideDocuments(db, isHeld) {
 }
 
 /**
- * Refuses MeshCentral's cookies (page, relay, login, mail, second factor) that were made for a former holder of their id.
+ * Refuses MeshCentral's cookies (page, relay, login, mail, second factor) that were made for a former holder of their id, or
+ * for nobody who is there: a relay end would wait for the next holder.
  * @param {object} parent MeshCentral's server object. @param {(id: string, made: number) => boolean} isFormer time in ms
  */
 function refuseCookies(parent, isFormer) {
