@@ -170,7 +170,7 @@ for (const database of ['nedb', 'postgres']) {
             await control.next((m) => m.action === 'userinfo');
             for (const name of ['password', 'loginToken', 'authCookie', 'session', 'share']) { assert.equal(await works['olga@acme.example'].ways[name](), true, name); }
             await signedIn('olga@acme.example');
-            await control.closed;
+            await until(() => control.ws.readyState > 1, 10000, 'what was open has ended');
             assert.deepEqual(await kept('olga@acme.example'), []);
             await none('olga@acme.example', 'after it was adopted');
             await signedIn('lena@acme.example'); // an unreadable tenant: the operator's word decides
@@ -220,7 +220,7 @@ for (const database of ['nedb', 'postgres']) {
             const bob = await lab.person('bob@borealis.example');
             await lab.postgres.query('UPDATE users SET user_id = user_id + 5000, tenant_id = $2 WHERE email = $1', [email, bob.tenant_id]);
             await until(async () => (await open(email)).status === 200, 10000, 'the row counts');
-            await control.closed;
+            await until(() => control.ws.readyState > 1, 10000, 'what was open has ended');
             assert.equal(await document('ws' + idOf(email)), undefined, 'the former one\'s page state');
             assert.equal(await whoIs(lab.mesh, '/control.ashx?auth=' + encodeURIComponent(cookie)), null, 'the former one\'s cookie');
             assert.match((await lab.mesh.get('/', { cookie: session })).body, /loginpanel/, 'the former one\'s session');
