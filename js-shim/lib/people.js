@@ -3,15 +3,16 @@
 
 const { Denied } = require('./denied');
 const { checkedLinks } = require('./groups');
+const { isFoldedEmail } = require('./ids');
 const { both, union } = require('./rights');
 
 const FULL = 0xFFFFFFFF; // a full site administrator
 const NOTHING = { group: null, links: new Map(), meshes: new Map() };
 
 /**
- * @param {object} webserver MeshCentral's web server object. @param {object} parts {groups, meshes, nodes, placement, meshLinks, now, changed()}
+ * @param {object} webserver MeshCentral's web server object. @param {object} parts {accounts, groups, meshes, nodes, placement, meshLinks, now, changed()}
  */
-function createPeople(webserver, { groups, meshes, nodes, placement, meshLinks, now, changed }) {
+function createPeople(webserver, { accounts, groups, meshes, nodes, placement, meshLinks, now, changed }) {
     const people = new Map(); // user id → {user, group, links, meshes, ticket, lead}
     const made = new WeakSet(); // every user object that came from here, also of people who have ended
 
@@ -28,11 +29,11 @@ function createPeople(webserver, { groups, meshes, nodes, placement, meshLinks, 
         const asked = now();
         const wish = wishOf(reply);
         if (wish.expires <= asked) { throw new Denied('TOKEN_EXPIRED'); }
-        refuseForeignAccount(wish.id);
+        await accounts.settle(wish, ticket);
         if (reply.tenant) { await meshes.ensure(reply.tenant); }
         if (reply.userGroup) { await groups.ensure(reply.userGroup); }
         if (wish.meshes.size > 0) { await placement.settle(reply.tenant); }
-        refuseForeignAccount(wish.id); // MeshCentral may have made one while we waited
+        accounts.confirm(wish); // MeshCentral may have made an account while we waited, or the e-mail passed to another person
         const person = people.get(wish.id) || enter(wish);
         let settled = null;
         if (ticket >= person.ticket && (presented || person.lead === null || person.lead === token)) {
@@ -55,15 +56,10 @@ function createPeople(webserver, { groups, meshes, nodes, placement, meshLinks, 
         return person !== undefined && webserver.users[id] === person.user;
     }
 
-    // An account that MeshCentral keeps is somebody else's: a password may exist for it. It is not taken over.
-    function refuseForeignAccount(id) {
-        if (webserver.users[id] !== undefined && !holds(id)) { throw new Denied('ACCOUNT_CONFLICT', 'MeshCentral has an account of this id that MeshSSO did not make'); }
-    }
-
     function enter(wish) {
         const seconds = Math.floor(now() / 1000);
         const user = { type: 'user', _id: wish.id, emailVerified: true, domain: wish.domain, links: {}, creation: seconds, login: seconds, access: seconds };
-        const person = { user, group: null, links: new Map(), meshes: new Map(), ticket: 0, lead: null };
+        const person = { user, since: now(), group: null, links: new Map(), meshes: new Map(), ticket: 0, lead: null };
         made.add(user);
         people.set(wish.id, person);
         return person;
@@ -164,6 +160,8 @@ function createPeople(webserver, { groups, meshes, nodes, placement, meshLinks, 
         admit, end,
         repair, repairMembers, maskOf, sessionMask, sessionMasks, isSiteAdmin, unlead,
         has: holds,
+        /** Since when (ms) a person is here; Infinity if he is not. */
+        since: (id) => (holds(id) ? people.get(id).since : Infinity),
         userOf: (id) => (holds(id) ? people.get(id).user : null),
         isOurs: (user) => made.has(user) || (user !== webserver.users[user._id] && holds(user._id)), // or a copy of one
         close() { for (const person of people.values()) { clearTimeout(person.timer); } }
@@ -175,12 +173,12 @@ function wishOf(reply) {
     const user = reply && reply.user;
     const [expires, freshFor] = [milliseconds(reply && reply.expiresAt), milliseconds(reply && reply.freshFor)];
     const parts = (user && typeof user.id === 'string') ? user.id.split('/') : [];
-    const sound = parts.length === 3 && parts[0] === 'user' && parts[1] === user.domain && parts[2] !== '' && !parts[2].startsWith('~') &&
+    const sound = parts.length === 3 && parts[0] === 'user' && parts[1] === user.domain && isFoldedEmail(parts[2]) &&
         Number.isFinite(expires) && Number.isFinite(freshFor) && freshFor >= 0 && Number.isInteger(user.siteadmin) && typeof user.name === 'string' && user.name !== '';
     if (!sound) { throw new Denied('INTERNAL', 'the sidecar answered a user out of shape'); }
     return {
         id: user.id, name: user.name, realName: user.realName, email: user.email, domain: user.domain, siteadmin: user.siteadmin,
-        tenantId: user.tenantId, expires, freshFor, group: reply.userGroup ? reply.userGroup.id : null, ...splitLinks(user.links || [])
+        tenantId: user.tenantId, userId: user.userId, expires, freshFor, group: reply.userGroup ? reply.userGroup.id : null, ...splitLinks(user.links || [])
     };
 }
 

@@ -1,6 +1,7 @@
 'use strict';
 // The wiring: one object that a MeshCentral server holds.
 
+const { createAccounts } = require('./accounts');
 const { answerRights } = require('./rights');
 const { createClient } = require('./client');
 const { createCookies } = require('./cookies');
@@ -55,10 +56,12 @@ function createShim(parent, config) {
         const meshes = createMeshes(webserver, store);
         const movers = createMovers(webserver, store, (node, current) => placement.place(node, current), log.fault);
         const placement = createPlacement({ fetchGroups: client.deviceGroups, fetchDevices: client.groupLinks, maxAge: () => sessions.lifetime() / 4 || FRESH, meshes, queue: movers.queue, changed: live.sweep });
-        const people = createPeople(webserver, { groups, meshes, nodes, placement, meshLinks: createMeshLinks(webserver), now, changed: live.sweep });
+        const accounts = createAccounts(webserver, { store, adopt: config.adoptAccounts, log });
+        const people = createPeople(webserver, { accounts, groups, meshes, nodes, placement, meshLinks: createMeshLinks(webserver), now, changed: live.sweep });
         const sessions = createSessions({ ask: signIn.ask, people, live, destroyed: () => webserver.destroyedSessions, log, now, random: Math.random });
-        const cookies = createCookies(parent, { isPerson: people.has, sessions, now });
+        const cookies = createCookies(parent, { people, sessions, isThere: (id) => webserver.users[id] !== undefined, now });
 
+        accounts.start(people, sessions.endAll);
         const parts = { config, log, people, sessions, cookies, live, policy, refusals, refusal, signIn };
         parts.guardRequest = createRequestGuard(parts);
         parts.pageCookies = (session, req) => (options) => {
@@ -73,7 +76,7 @@ function createShim(parent, config) {
         movers.redirectAgents();
         follower.start();
         createHttpHook(parts)(webserver);
-        return { people, sessions, cookies, meshes, follower, root: createRootHook(parts), meshaction: createMeshActionHook(parts), websocket: createWebSocketHook(parts) };
+        return { accounts, people, sessions, cookies, meshes, follower, root: createRootHook(parts), meshaction: createMeshActionHook(parts), websocket: createWebSocketHook(parts) };
     }
 
     function ready() {
@@ -84,7 +87,7 @@ function createShim(parent, config) {
     return {
         /** Starts: from now on people of ours never reach MeshCentral's database, and its log shows no token. */
         init() {
-            keepOutOfDatabase(parent.db, (user) => state !== null && state.people.isOurs(user));
+            keepOutOfDatabase(parent.db, (user) => state !== null && (state.people.isOurs(user) || state.accounts.keepsOut(user)), (id) => state !== null && state.people.has(id));
             redactDebug(parent);
             if (config.dashboardOrigins.length > 0) { parent.config.settings.allowframing = true; } // bounded by frame-ancestors
             health.start();

@@ -3,6 +3,7 @@
 // objects are stand-ins, so that answers can be given that the real sidecar never gives.
 const assert = require('node:assert/strict');
 const { mock, test } = require('node:test');
+const { createAccounts } = require('../lib/accounts');
 const { createGroups } = require('../lib/groups');
 const { createMeshes } = require('../lib/meshes');
 const { createMeshLinks } = require('../lib/meshlinks');
@@ -29,11 +30,11 @@ function world({ links = { v1: [{ id: NODE('a'), rights: 8 }] }, docs = {}, hang
     const stored = new Map(Object.entries(docs));
     const webserver = {
         users: {}, userGroups: {}, meshes: {}, wsrelays: {}, destroyedSessions: {}, events,
-        parent: { DispatchEvent: (ids, source, event) => events.push({ ids, event }), AddEventDispatch(ids, listener) { webserver.listener = listener; } },
+        parent: { config: { domains: {} }, db: {}, DispatchEvent: (ids, source, event) => events.push({ ids, event }), AddEventDispatch(ids, listener) { webserver.listener = listener; } },
         cleanDevice: (node) => node, CloneSafeUser: (user) => ({ ...user }), CloneSafeNode: (node) => ({ ...node }), CreateNodeDispatchTargets: (mesh, node) => ['*', node]
     };
     const find = (id) => (stored.has(id) ? structuredClone(stored.get(id)) : null);
-    const store = { get: (id) => (id === hang ? new Promise(() => { }) : Promise.resolve(find(id))), set: async (doc) => { stored.set(doc._id, structuredClone(doc)); } };
+    const store = { get: (id) => (id === hang ? new Promise(() => { }) : Promise.resolve(find(id))), set: async (doc) => { stored.set(doc._id, structuredClone(doc)); }, all: async () => [], remove: async (id) => { stored.delete(id); } };
     const faults = [];
     const nodes = createNodeLinks(webserver, store, (text) => faults.push(text));
     const fetches = [];
@@ -42,10 +43,12 @@ function world({ links = { v1: [{ id: NODE('a'), rights: 8 }] }, docs = {}, hang
         const now = Object.keys(links).pop();
         return { group: { ...GROUP, version: now }, unchanged: false, links: links[now] };
     }, () => live.sweep());
-    const made = createPeople(webserver, { groups, meshes: createMeshes(webserver, store), nodes, placement: null, meshLinks: createMeshLinks(webserver), now: () => Date.now(), changed: () => live.sweep() });
+    const accounts = createAccounts(webserver, { store, adopt: false, log: {} });
+    const made = createPeople(webserver, { accounts, groups, meshes: createMeshes(webserver, store), nodes, placement: null, meshLinks: createMeshLinks(webserver), now: () => Date.now(), changed: () => live.sweep() });
     const live = createLive(webserver, made.sessionMask);
     const never = () => new Promise(() => { });
     const sessions = createSessions({ ask: never, people: made, live, destroyed: () => webserver.destroyedSessions, log: { ended() { } }, now: () => Date.now(), random: () => 0.5 });
+    accounts.start(made, sessions.endAll);
     let tickets = 0;
     // As signin.js: the session exists before the documents have followed.
     const admit = async (answer, ticket = ++tickets) => {

@@ -170,7 +170,7 @@ function cookieJar(t) {
     const parent = { loginCookieEncryptionKey: 'k', cookieUseOnceTable: {}, encodeCookie: (o) => JSON.stringify({ ...o, time: Date.now() }) };
     parent.decodeCookie = (text) => { try { const o = JSON.parse(text); if (o.once) { if (parent.cookieUseOnceTable[o.once]) { return null; } parent.cookieUseOnceTable[o.once] = 1; } return o; } catch (err) { return null; } };
     const session = w.open();
-    const cookies = createCookies(parent, { isPerson: (id) => id === ME, sessions: w.sessions, now: () => Date.now() });
+    const cookies = createCookies(parent, { people: { has: (id) => id === ME, since: (id) => (id === ME ? 0 : Infinity) }, sessions: w.sessions, isThere: (id) => id !== 'user//nobody', now: () => Date.now() });
     return { w, parent, session, cookies };
 }
 
@@ -217,6 +217,8 @@ test('cookies of others are MeshCentral\'s business, and looking at one does not
     assert.equal(cookies.holder(theirs), null);
     assert.equal(parent.decodeCookie(theirs).userid, 'user//admin');
     assert.equal(parent.decodeCookie(theirs), null);
+    assert.equal(parent.decodeCookie(parent.encodeCookie({ userid: 'user//nobody' })), null, 'of an account that is not there');
+    assert.equal(parent.decodeCookie(parent.encodeCookie({ u: 'nobody', p: 'x' })).u, 'nobody', 'not an account\'s id');
     for (const odd of [null, undefined, '', 5, {}, [], 'x', 'x'.repeat(5000), '5', 'null', '"x"']) { assert.equal(cookies.holder(odd), null); assert.equal(cookies.owns(odd, ME), false); }
     assert.equal(cookies.during({ userId: ME, key: 'k' }, () => JSON.parse(parent.encodeCookie({ userid: 'user//admin' }))).meshsso, undefined);
 });
