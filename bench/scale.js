@@ -1,125 +1,34 @@
 #!/usr/bin/env node
 'use strict';
-// Large tenants in a real MeshCentral: what a person of a tenant with 500 devices (user group way, NeDB and PostgreSQL) or
-// 10,000 (device group way, PostgreSQL) waits for, beside a person of a tenant with 10 in the same server, 200 people being
-// signed in; and how long MeshCentral's event loop is held up by the first fill and by a change of many devices, beside idle.
+// The figures of large tenants (e2e/lab/scale.js says what is measured).
 //
 //   node bench/scale.js FILE     writes a JSON array of figures
 
 const fs = require('fs');
-const os = require('os');
-const path = require('path');
-const { startLab } = require('../e2e/lab');
-const { documentsOf } = require('../e2e/lab/documents');
-const { addDocuments, addTenant, delaySince } = require('../e2e/lab/fleet');
-const { openSocket } = require('../e2e/lab/sockets');
-const { until } = require('../e2e/lab/process');
-
-const CASES = [
-    { way: 'links', database: 'nedb', devices: 500, changed: 500 },
-    { way: 'links', database: 'postgres', devices: 500, changed: 500 },
-    { way: 'group', database: 'postgres', devices: 10000, changed: 1000 }
-];
-const PEOPLE = 200;
-const PAGES = 60;
-const LIFETIME = '20s';
+const { CASES, measure } = require('../e2e/lab/scale');
 
 async function main(file) {
     const figures = [];
-    for (const one of CASES) { figures.push(...await measure(one)); }
+    for (const one of CASES) {
+        const result = await measure(one);
+        console.error(JSON.stringify(result));
+        figures.push(...figuresOf(result, one));
+    }
     fs.writeFileSync(file, JSON.stringify(figures, null, 2) + '\n');
 }
 
-async function measure({ way, database, devices, changed }) {
-    const label = `${way}, ${database}, ${devices} devices`;
-    const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'meshsso-delay-'));
-    const delays = path.join(scratch, 'delay');
-    const lab = await startLab({
-        database, agents: false, cacheTtl: LIFETIME, debug: 'none', sidecarEnv: { MESHSSO_DEVICE_RIGHTS: way },
-        env: { NODE_OPTIONS: '--require ' + require.resolve('../e2e/lab/delay'), MESHSSO_LAB_DELAY: delays }
-    });
-    const sockets = [];
-    try {
-        const large = await addTenant(lab, 'large', { devices, people: PEOPLE + 1 });
-        const small = await addTenant(lab, 'small', { devices: 10, people: 1 });
-        const away = await addTenant(lab, 'away', { devices: 0, people: 1 });
-        const group = (await lab.ask.validate(await lab.token(large.emails[0]))).tenant.deviceGroupId;
-        // At its start MeshCentral throws away the devices of groups that it does not know.
-        for (const { emails } of [large, small]) { await lab.mesh.get('/?token=' + await lab.token(emails[0])); }
-        await lab.mesh.stop();
-        for (const tenant of [large, small]) { await addDocuments(lab, database, tenant, (await lab.ask.validate(await lab.token(tenant.emails[0]))).tenant.deviceGroupId); }
-        await lab.mesh.start();
-        await lab.mesh.get('/health.ashx');
-        await delaySince(lab, delays);
-        await new Promise((resolve) => setTimeout(resolve, 5000)); // five seconds of nothing are what is measured
-        const idle = await delaySince(lab, delays);
-
-        const socket = openSocket(lab.mesh.url, '/control.ashx?token=' + await lab.token(large.emails[0]));
-        await socket.next((m) => m.action === 'userinfo', 120000);
-        await until(() => settled(lab, { way, database, group }, large.nodes, []), 300000, 'the first fill');
-        const fill = await delaySince(lab, delays);
-
-        for (const email of large.emails.slice(0, PEOPLE)) { sockets.push(openSocket(lab.mesh.url, '/control.ashx?token=' + await lab.token(email))); }
-        await Promise.all(sockets.map((one) => one.next((m) => m.action === 'userinfo', 120000)));
-        const bytes = JSON.stringify((await socket.next((m) => m.action === 'userinfo')).userinfo).length;
-        const times = await compare(lab, large, small);
-
-        await delaySince(lab, delays);
-        const gone = large.nodes.slice(0, changed);
-        await lab.postgres.query('UPDATE agents SET tenant_id = $1 WHERE meshcentral_nodeid = ANY($2)', [away.id, gone]);
-        await until(() => settled(lab, { way, database, group }, large.nodes.slice(changed), gone), 300000, 'the change of ' + changed);
-        const change = await delaySince(lab, delays);
-        console.error(label, JSON.stringify({ idle, fill, change, bytes, ...times.medians }));
-        return [
-            figure(`${label}: validation p50 ÷ a tenant of 10`, times.validation, 'Validation p50 of a large tenant: ≤ 1.5', { people: PEOPLE }),
-            figure(`${label}: page p50 ÷ a tenant of 10`, times.page, 'Page p50 of a large tenant: ≤ 1.5', { people: PEOPLE }),
-            delayFigure(`${label}: event loop p99, first fill (idle ${idle.p99.toFixed(1)} ms)`, fill, { idle, userObjectBytes: bytes }),
-            delayFigure(`${label}: event loop p99, change of ${changed} devices (idle ${idle.p99.toFixed(1)} ms)`, change, { idle })
-        ];
-    } finally {
-        for (const one of sockets) { one.ws.terminate(); }
-        await lab.stop();
-        fs.rmSync(scratch, { recursive: true, force: true });
-    }
+function figuresOf({ label, ratios, medians, delays, bytes }, { changed }) {
+    const idle = 'idle ' + delays.idle.p99.toFixed(1) + ' ms';
+    return [
+        ratio(`${label}, 200 people: validation p50 ÷ a tenant of 10's`, ratios.validation, medians.validation),
+        ratio(`${label}, 200 people: page p50 ÷ a tenant of 10's`, ratios.page, medians.page),
+        delay(`${label}: MeshCentral's event loop delay p99 during the first fill (${idle})`, delays.fill, { ...delays, userObjectBytes: bytes }),
+        delay(`${label}, 200 people: event loop delay p99 during a change of ${changed} devices (${idle})`, delays.change, delays)
+    ];
 }
 
-/** Whether MeshCentral's documents are as they must be: read from the outside, so that looking costs it nothing. */
-async function settled(lab, { way, database, group }, inside, outside) {
-    const documents = await documentsOf(lab, database).read();
-    const of = (id) => JSON.parse(documents.get(id));
-    const linked = (id) => Object.keys(of(id).links || {}).some((holder) => holder.startsWith('ugrp/'));
-    const there = (id) => ((way === 'group') ? of(id).meshid === group : linked(id));
-    return inside.every(there) && !outside.some((id) => ((way === 'group') ? there(id) : stillHeld(of(id), documents, inside)));
-}
-
-// A device that moved is linked to its new tenant's group if anybody of that tenant came; here nobody does.
-function stillHeld(node) { return Object.keys(node.links || {}).some((holder) => holder.startsWith('ugrp/')); }
-
-// Both kinds alternate, one by one, so that a busy moment of the machine meets both.
-async function compare(lab, large, small) {
-    const tokens = [await lab.token(large.emails.at(-1)), await lab.token(small.emails[0])];
-    const samples = { validation: [[], []], page: [[], []] };
-    for (const token of tokens) { await lab.mesh.get('/?token=' + token); }
-    for (let i = 0; i < PAGES; i++) {
-        for (const [which, token] of tokens.entries()) {
-            samples.validation[which].push(await timed(() => lab.ask.validate(token)));
-            samples.page[which].push(await timed(() => lab.mesh.get('/?token=' + token)));
-        }
-    }
-    const ratio = (kind) => median(samples[kind][0]) / median(samples[kind][1]);
-    const medians = Object.fromEntries(Object.entries(samples).map(([kind, [a, b]]) => [kind, [median(a), median(b)].map(round)]));
-    return { validation: ratio('validation'), page: ratio('page'), medians };
-}
-
-async function timed(action) {
-    const from = process.hrtime.bigint();
-    await action();
-    return Number(process.hrtime.bigint() - from) / 1e6;
-}
-
-function median(list) { return list.slice().sort((a, b) => a - b)[Math.floor(list.length / 2)]; }
+function ratio(name, value, milliseconds) { return { name, value: round(value), unit: 'ratio of p50', goal: 'Beside a tenant of ten: ≤ 1.5', spread: [round(value), round(value)], raw: { milliseconds } }; }
+function delay(name, { p50, p99, max }, raw) { return { name, value: p99, unit: 'ms', goal: 'Event loop delay p99: ≤ 100', spread: [p50, max], raw }; }
 function round(value) { return Math.round(value * 1000) / 1000; }
-function figure(name, value, goal, raw) { return { name, value: round(value), unit: 'ratio of p50', goal, spread: [round(value), round(value)], raw }; }
-function delayFigure(name, delay, raw) { return { name, value: delay.p99, unit: 'ms', goal: 'Event loop delay p99: ≤ 100', spread: [delay.p50, delay.max], raw: { ...raw, delay } }; }
 
 main(process.argv[2] || 'scale.json').catch((err) => { console.error(err); process.exit(1); });

@@ -45,7 +45,7 @@ async function startLab(options = {}) {
         const fork = await installFork(options.version);
         say('starting MeshCentral');
         const jwtAuth = { address: sidecar.address, ...options.jwtAuth };
-        const mesh = await startMeshCentral(room('meshcentral'), fork, { jwtAuth, secrets, database: options.database, postgres, port: options.port, debug: options.debug, env: options.env, settings: options.settings });
+        const mesh = await startMeshCentral(room('meshcentral'), fork, { jwtAuth, secrets, database: options.database, postgres, port: options.port, debug: options.debug, env: options.env, settings: options.settings, domain: options.domain });
         stops.push(() => mesh.stop());
         const lab = { dir, secrets, postgres, sidecar, mesh, stop, ask: createAsker(sidecar.socket), agents: {} };
         stops.push(async () => lab.ask.close());
