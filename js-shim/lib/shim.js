@@ -35,6 +35,18 @@ const { extractToken } = require('./token');
 
 const FRESH = 1000; // ms: what is wanted of the sidecar before its cache lifetime is known
 
+// What the guards stand on. A MeshCentral without one of these would run without that guard: it must not run.
+function requireParts(parent, webserver) {
+    const parts = {
+        'meshuser.js CreateMeshUser': webserver.meshUserHandler && webserver.meshUserHandler.CreateMeshUser,
+        'meshrelay.js CreateMeshRelay': webserver.meshRelayHandler && webserver.meshRelayHandler.CreateMeshRelay,
+        'meshagent.js CreateMeshAgent': webserver.meshAgentHandler && webserver.meshAgentHandler.CreateMeshAgent,
+        GetNodeWithRights: webserver.GetNodeWithRights, GetNodeRights: webserver.GetNodeRights, encodeCookie: parent.encodeCookie, decodeCookie: parent.decodeCookie
+    };
+    const missing = Object.keys(parts).filter((name) => typeof parts[name] !== 'function');
+    if (missing.length > 0) { throw new Error('JWT Auth: this MeshCentral lacks ' + missing.join(', ') + ', which MeshSSO guards'); }
+}
+
 /** @param {object} parent MeshCentral's server object. @param {object} config of readConfig. */
 function createShim(parent, config) {
     const log = createLog(parent);
@@ -48,6 +60,8 @@ function createShim(parent, config) {
 
     // Who is here and what he may do; then the guards, which stand on it; then the hooks.
     function attach(webserver) {
+        requireParts(parent, webserver);
+        webserver.destroyedSessions = webserver.destroyedSessions || {}; // MeshCentral before 1.0 has none
         const now = Date.now;
         const store = createStore(parent);
         const live = createLive(webserver, (session, node) => people.sessionMask(session, node));
