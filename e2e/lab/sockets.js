@@ -6,7 +6,7 @@ const WebSocket = require('ws');
 /**
  * Opens a WebSocket on MeshCentral and keeps what it says.
  * @param {string} url https://… of MeshCentral. @param {string} target path and query. @param {object} [options] {headers, first: frames to send at once}
- * @returns {{ws, opened: Promise, closed: Promise, messages: any[], next(match, ms?): Promise, send(object|string), close()}}
+ * @returns {{ws, opened: Promise, closed: Promise, messages: any[], next(match, ms?, from?): Promise, send(object|string), close()}}
  */
 function openSocket(url, target, options = {}) {
     const ws = new WebSocket(url.replace(/^http/, 'ws') + target, { rejectUnauthorized: false, headers: options.headers || {} });
@@ -23,13 +23,13 @@ function openSocket(url, target, options = {}) {
     ws.on('open', () => { for (const frame of options.first || []) { send(frame); } });
     function send(frame) { ws.send(typeof frame === 'string' || Buffer.isBuffer(frame) ? frame : JSON.stringify(frame)); }
 
-    /** The first message, of those so far and to come, that matches; rejects when the socket ends without one. */
-    function next(match, ms = 15000) {
+    /** The first message, of those so far (from one on) and to come, that matches; rejects when the socket ends without one. */
+    function next(match, ms = 15000, from = 0) {
+        let at = from; // each message is looked at once: a long run has many
         return new Promise((resolve, reject) => {
             const done = (finish, value) => { waiting.delete(look); clearTimeout(timer); finish(value); };
             const look = () => {
-                const hit = messages.find(match);
-                if (hit !== undefined) { return done(resolve, hit); }
+                for (; at < messages.length; at++) { if (match(messages[at])) { return done(resolve, messages[at]); } }
                 if (ended) { done(reject, new Error('the socket ended; it said ' + JSON.stringify(messages.slice(-5)).slice(0, 400))); }
             };
             const timer = setTimeout(() => done(reject, new Error('no such message in ' + ms / 1000 + ' s; the last were ' + JSON.stringify(messages.slice(-5)).slice(0, 400))), ms);

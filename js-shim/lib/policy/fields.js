@@ -40,7 +40,7 @@ const READERS = {
 };
 
 function readDevices(value, field, person) {
-    if (!isList(value, field)) { return wrong; }
+    if (!isList(value, field) || value.length === 0) { return wrong; } // of no device every need would be met
     const devices = [];
     for (const one of value) {
         const verdict = device(one, person);
