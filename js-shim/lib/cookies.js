@@ -2,6 +2,8 @@
 // MeshCentral's own cookies (`auth`, `login`, relay): for people of ours each is tied to the session that it was made in, and
 // is worth something only at the places where a hook has let it in.
 
+const { sameClient } = require('./addresses');
+
 const ACCOUNT_FIELDS = ['userid', 'u', 'ruserid', 'uid'];
 const SECOND = 1000; // ms: these cookies know whole seconds only
 const RELAY_AGE = 60 * 1000; // ms: for a relay cookie that MeshCentral gave to a device itself
@@ -59,13 +61,15 @@ function createCookies(parent, { people, sessions, isThere, now }) {
             try { return action(); } finally { making = before; }
         },
         /**
-         * Whom a cookie of a request stands for: null for none of ours, else {userId, key} (key null if it names no session).
+         * Whom a cookie of a request stands for: null for none of ours, else {userId, key} (key null if it names no session, or
+         * was made for another client address).
          */
-        holder(cookie) {
+        holder(cookie, clientIp) {
             const content = read(cookie, 60);
             const account = accountOf(content);
             if (account === null || content.ruserid !== undefined || !(content.meshsso !== undefined || people.has(account))) { return null; }
-            return { userId: account, key: (typeof content.meshsso === 'string') ? content.meshsso : null };
+            const usable = typeof content.meshsso === 'string' && sameClient(content.ip, clientIp, parent.args.cookieipcheck);
+            return { userId: account, key: usable ? content.meshsso : null };
         },
         /** Whether a cookie was made for this session's person, in a session that lives. */
         owns(cookie, userId) {

@@ -41,6 +41,7 @@ function createPeople(webserver, { accounts, groups, meshes, nodes, placement, m
             settled = refresh(person, wish);
         }
         const reach = { group: wish.group, links: wish.links, meshes: wish.meshes, siteadmin: wish.siteadmin };
+        reach.text = JSON.stringify([reach.group, reach.siteadmin, [...reach.links], [...reach.meshes]]);
         return { user: person.user, expires: wish.expires, freshFor: Math.max(0, wish.freshFor - (now() - asked)), reach, settled };
     }
 
@@ -163,8 +164,7 @@ function createPeople(webserver, { accounts, groups, meshes, nodes, placement, m
         /** Since when (ms) a person is here; Infinity if he is not. */
         since: (id) => (holds(id) ? people.get(id).since : Infinity),
         userOf: (id) => (holds(id) ? people.get(id).user : null),
-        isOurs: (user) => made.has(user) || (user !== webserver.users[user._id] && holds(user._id)), // or a copy of one
-        close() { for (const person of people.values()) { clearTimeout(person.timer); } }
+        isOurs: (user) => made.has(user) || (user !== webserver.users[user._id] && holds(user._id)) // or a copy of one
     };
 }
 

@@ -37,10 +37,12 @@ function createSessions({ ask, people, live, destroyed, log, now, random }) {
 
     function confirmed(session, verdict) {
         lifetime = Math.max(lifetime, verdict.freshFor);
+        const changed = session.reach.text !== verdict.reach.text;
         session.expires = verdict.expires;
         session.reach = verdict.reach;
         session.freshUntil = now() + verdict.freshFor;
         session.live = true;
+        if (changed) { live.sweep(); } // the account may be as it was, and this token's part of it less
         // Spread: people who came together must not be asked about together.
         plan(session, Math.max(SOONEST, verdict.freshFor * (0.5 + 0.4 * random())));
     }

@@ -77,8 +77,8 @@ function createSignIn({ config, client, people, sessions, cookies, policy, refus
         return null;
     }
 
-    function cookieProof({ query }, name) {
-        const holder = (query && query[name] !== undefined) ? cookies().holder(query[name]) : null;
+    function cookieProof({ query, clientIp }, name) {
+        const holder = (query && query[name] !== undefined) ? cookies().holder(query[name], clientIp) : null;
         return holder && { kind: name, holder, drop: () => { delete query[name]; } };
     }
 
