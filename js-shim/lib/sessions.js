@@ -23,14 +23,13 @@ function createSessions({ ask, people, live, destroyed, log, now, random }) {
         const name = domain + ' ' + token;
         const session = byToken.get(name) || { name, token, domain, userId: verdict.user._id, key: null, reach: verdict.reach, expires: 0, freshUntil: 0, live: true, timer: null, asking: null };
         byToken.set(name, session);
-        if (session.key === null || destroyed()[session.userId + '/' + session.key] !== undefined) { rekey(session); }
+        if (session.key === null || loggedOut(session)) { rekey(session); }
         confirmed(session, verdict);
         return session;
     }
 
     // Logging out ends the key for ever; the token may well come back, from a dashboard whose person is still signed in.
     function rekey(session) {
-        byKey.delete(session.key);
         session.key = crypto.randomBytes(12).toString('base64');
         byKey.set(session.key, session);
     }
@@ -55,6 +54,7 @@ function createSessions({ ask, people, live, destroyed, log, now, random }) {
 
     function look(session) {
         if (session.expires <= now()) { return end(session, new Denied('TOKEN_EXPIRED')); }
+        if (session.key === null || loggedOut(session)) { return end(session, new Denied('SESSION_ENDED', 'logged out')); }
         if (session.asking !== null) { return unanswered(session, new Denied('SERVICE_UNAVAILABLE', 'no answer in time')); }
         return revalidate(session).catch(() => { }); // what came of it is noted in the session
     }
@@ -100,9 +100,11 @@ function createSessions({ ask, people, live, destroyed, log, now, random }) {
         if (byToken.get(session.name) !== session) { return; }
         clearTimeout(session.timer);
         byToken.delete(session.name);
-        byKey.delete(session.key);
         people.unlead(session.userId, session.token);
-        destroyed()[session.userId + '/' + session.key] = now();
+        if (session.key !== null) {
+            byKey.delete(session.key);
+            destroyed()[session.userId + '/' + session.key] = now();
+        }
         const was = session.live;
         session.live = false;
         if (was) { log.ended(session, denied); close(session); }
@@ -121,8 +123,16 @@ function createSessions({ ask, people, live, destroyed, log, now, random }) {
     /** The live session of a key and account, or null. */
     function find(key, userId) {
         const session = byKey.get(key);
-        return (session !== undefined && session.userId === userId && session.live && session.freshUntil > now() && session.expires > now() && people.has(userId) &&
-            destroyed()[userId + '/' + key] === undefined) ? session : null;
+        if (session === undefined || session.userId !== userId || loggedOut(session)) { return null; }
+        return (session.live && session.freshUntil > now() && session.expires > now() && people.has(userId)) ? session : null;
+    }
+
+    // MeshCentral forgets what was logged out after a while; the key must stay dead.
+    function loggedOut(session) {
+        if (destroyed()[session.userId + '/' + session.key] === undefined) { return false; }
+        byKey.delete(session.key);
+        session.key = null;
+        return true;
     }
 
     /** Like find, but a session whose last answer holds no longer is asked about first. Resolves to a session, rejects with Denied. */
@@ -130,7 +140,7 @@ function createSessions({ ask, people, live, destroyed, log, now, random }) {
         const session = byKey.get(key);
         if (session === undefined || session.userId !== userId) { throw new Denied('SESSION_ENDED'); }
         if (find(key, userId) === null) {
-            if (destroyed()[userId + '/' + key] !== undefined) { throw new Denied('SESSION_ENDED'); }
+            if (session.key !== key) { throw new Denied('SESSION_ENDED'); } // logged out
             await revalidate(session);
             if (find(key, userId) === null) { throw new Denied('SESSION_ENDED'); }
         }

@@ -131,6 +131,8 @@ test('one token is one session; after a logout the token gets a new key and the 
     assert.equal(session.key, before);
     w.destroyed[ME + '/' + before] = Date.now();
     assert.equal(w.sessions.find(before, ME), null);
+    delete w.destroyed[ME + '/' + before]; // MeshCentral forgets it after a while
+    assert.equal(w.sessions.find(before, ME), null);
     w.sessions.open('t', '', w.verdict());
     assert.notEqual(session.key, before);
     assert.equal(w.sessions.find(session.key, ME), session);
@@ -163,6 +165,14 @@ test('lowering closes the tunnels that lost their right, and only those', (t) =>
     live.sweep();
     assert.deepEqual(closed.slice(2).sort(), ['desk', 'shell'], 'the device was told that input is allowed');
     w.sessions.close();
+});
+
+test('what a logged-out session left open ends at its next question', async (t) => {
+    const w = world(t);
+    const session = w.open();
+    w.destroyed[ME + '/' + session.key] = Date.now();
+    await w.tick(9000);
+    assert.deepEqual([w.closed, w.ended, w.asked.length], [['t', 'person'], ['SESSION_ENDED'], 0]);
 });
 
 // MeshCentral's two functions, without the sealing.
