@@ -119,7 +119,7 @@ function administration(site, mesh, secrets) {
                 relay.ws.terminate();
             }
         },
-        notesOf: async (node) => (await ask({ action: 'getNotes', id: node }, (m) => m.action === 'getNotes' && m.id === node)).notes,
+        notesOf: async (node) => (node === MISSING ? null : (await ask({ action: 'getNotes', id: node }, (m) => m.action === 'getNotes' && m.id === node)).notes),
         /** Whether both agents are connected. */
         async online() {
             const { nodes } = await ask({ action: 'nodes', responseid: 'online' }, (m) => m.action === 'nodes');
@@ -129,8 +129,11 @@ function administration(site, mesh, secrets) {
         /** After a crash: MeshCentral and everybody in it again, the agents at once instead of when they try next. */
         async recover() {
             site.crashes++;
-            await mesh.start();
-            await site.enter();
+            await until(async () => {
+                await mesh.stop();
+                await mesh.start();
+                return site.enter().then(() => true, () => false); // what comes back with the agents may end it once more
+            }, 60000, 'MeshCentral runs again');
         },
         async agentsBack() {
             if (await site.online()) { return; }

@@ -24,6 +24,7 @@ function createPerson(mesh, { letter, email, signIn, forbidden = [] }) {
     }
 
     async function enter() {
+        if (control !== null) { control.ws.terminate(); control = null; } // of a session that may be over
         cookie = await signIn();
         const root = await request('/', { headers: { accept: 'text/html' } });
         page = root.body;
