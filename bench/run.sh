@@ -8,6 +8,10 @@ echo "the service (about a minute)"
 go test -run '^$' -bench '^BenchmarkFigures$' -benchtime 1x ./cmd/meshsso -figures "$work/service.json"
 echo "the shim"
 node bench/shim.js "$work/shim.json"
-node bench/merge.js bench/results.json "$work/service.json" "$work/shim.json"
+echo "the policy and live sessions"
+node bench/policy.js "$work/policy.json"
+echo "large tenants (about six minutes)"
+node bench/scale.js "$work/scale.json"
+node bench/merge.js bench/results.json "$work/service.json" "$work/shim.json" "$work/policy.json" "$work/scale.json"
 node bench/render.js
 cat docs/benchmarks.md

@@ -11,7 +11,11 @@ import (
 
 // ListDeviceGroups implements the RPC; see the proto.
 func (s *Server) ListDeviceGroups(ctx context.Context, req *pb.ListDeviceGroupsRequest) (*pb.ListDeviceGroupsResponse, error) {
-	resp, err := s.Groups.DeviceGroups(ctx, req.GetDomain())
+	fresh, err := s.wanting(ctx, req.GetMaxAge())
+	if err != nil {
+		return nil, toStatus(err)
+	}
+	resp, err := s.Groups.DeviceGroups(fresh, req.GetDomain())
 	if err == nil {
 		return resp, nil
 	}

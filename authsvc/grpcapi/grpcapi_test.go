@@ -39,7 +39,7 @@ type fake struct {
 	panics  bool
 	subject authsvc.Subject
 	readAt  time.Time
-	since   time.Time // what Authenticate was asked for
+	since   time.Time // what was asked for last
 }
 
 func (f *fake) Authenticate(ctx context.Context, token authsvc.Token) (*authsvc.Identity, authsvc.Subject, error) {
@@ -64,7 +64,8 @@ func (f *fake) MapUser(_ context.Context, id *authsvc.Identity, _ string) (*pb.V
 	return &pb.ValidateTokenResponse{User: &pb.User{Email: id.Email}}, nil
 }
 
-func (f *fake) GroupLinks(context.Context, string, string) (*pb.GetGroupLinksResponse, error) {
+func (f *fake) GroupLinks(ctx context.Context, _, _ string) (*pb.GetGroupLinksResponse, error) {
+	f.since = authsvc.Since(ctx)
 	return &pb.GetGroupLinksResponse{}, f.err
 }
 
@@ -75,7 +76,8 @@ func (f *fake) Policy() *pb.Policy {
 
 func (f *fake) KnownKind(kind string) bool { return kind == "ping" || kind == "meshrelay.ashx" }
 
-func (f *fake) DeviceGroups(context.Context, string) (*pb.ListDeviceGroupsResponse, error) {
+func (f *fake) DeviceGroups(ctx context.Context, _ string) (*pb.ListDeviceGroupsResponse, error) {
+	f.since = authsvc.Since(ctx)
 	if f.err != nil {
 		return nil, f.err
 	}

@@ -60,23 +60,38 @@ func TestAnAnswerSaysHowLongItHolds(t *testing.T) {
 
 func TestMaxAgeReachesTheDirectory(t *testing.T) {
 	b := newBench(t)
-	for name, c := range map[string]struct {
-		maxAge *durationpb.Duration
-		want   time.Time
-	}{
-		"unset":       {nil, time.Time{}},
-		"nothing old": {durationpb.New(0), noon},
-		"a minute":    {durationpb.New(time.Minute), noon.Add(-time.Minute)},
-	} {
-		_, err := b.client.ValidateToken(t.Context(), &pb.ValidateTokenRequest{Token: secretToken, MaxAge: c.maxAge})
-		if err != nil || !b.fake.since.Equal(c.want) {
-			t.Errorf("%s: since %s, %v", name, b.fake.since, err)
-		}
+	calls := map[string]func(*durationpb.Duration) error{
+		"ValidateToken": func(d *durationpb.Duration) error {
+			_, err := b.client.ValidateToken(t.Context(), &pb.ValidateTokenRequest{Token: secretToken, MaxAge: d})
+			return err
+		},
+		"GetGroupLinks": func(d *durationpb.Duration) error {
+			_, err := b.client.GetGroupLinks(t.Context(), &pb.GetGroupLinksRequest{Group: "g", MaxAge: d})
+			return err
+		},
+		"ListDeviceGroups": func(d *durationpb.Duration) error {
+			_, err := b.client.ListDeviceGroups(t.Context(), &pb.ListDeviceGroupsRequest{MaxAge: d})
+			return err
+		},
 	}
-	for _, maxAge := range []*durationpb.Duration{durationpb.New(-1), {Seconds: 1, Nanos: -1}, {Nanos: 2_000_000_000}} {
-		resp, err := b.client.ValidateToken(t.Context(), &pb.ValidateTokenRequest{Token: secretToken, MaxAge: maxAge})
-		if code, reason := info(t, err); code != codes.InvalidArgument || reason != "REQUEST_INVALID" || resp != nil {
-			t.Errorf("%v: %v", maxAge, err)
+	for name, call := range calls {
+		for _, c := range []struct {
+			maxAge *durationpb.Duration
+			want   time.Time
+		}{
+			{nil, time.Time{}},
+			{durationpb.New(0), noon},
+			{durationpb.New(time.Minute), noon.Add(-time.Minute)},
+		} {
+			if err := call(c.maxAge); err != nil || !b.fake.since.Equal(c.want) {
+				t.Errorf("%s %v: since %s, %v", name, c.maxAge, b.fake.since, err)
+			}
+		}
+		for _, maxAge := range []*durationpb.Duration{durationpb.New(-1), {Seconds: 1, Nanos: -1}, {Nanos: 2_000_000_000}} {
+			err := call(maxAge)
+			if code, reason := info(t, err); code != codes.InvalidArgument || reason != "REQUEST_INVALID" {
+				t.Errorf("%s %v: %v", name, maxAge, err)
+			}
 		}
 	}
 }

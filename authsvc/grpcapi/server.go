@@ -120,7 +120,11 @@ func (s *Server) now() time.Time {
 
 // GetGroupLinks implements the RPC; see the proto.
 func (s *Server) GetGroupLinks(ctx context.Context, req *pb.GetGroupLinksRequest) (*pb.GetGroupLinksResponse, error) {
-	resp, err := s.Groups.GroupLinks(ctx, req.GetGroup(), req.GetVersion())
+	fresh, err := s.wanting(ctx, req.GetMaxAge())
+	if err != nil {
+		return nil, toStatus(err)
+	}
+	resp, err := s.Groups.GroupLinks(fresh, req.GetGroup(), req.GetVersion())
 	if err != nil {
 		s.Log.InfoContext(ctx, "group links denied", "reason", authsvc.ReasonOf(err), "error", err.Error(), "group_bytes", len(req.GetGroup()))
 		return nil, toStatus(err)

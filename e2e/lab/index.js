@@ -45,7 +45,7 @@ async function startLab(options = {}) {
         const fork = await installFork(options.version);
         say('starting MeshCentral');
         const jwtAuth = { address: sidecar.address, ...options.jwtAuth };
-        const mesh = await startMeshCentral(room('meshcentral'), fork, { jwtAuth, secrets, database: options.database, postgres, port: options.port, debug: options.debug, env: options.env, settings: options.settings });
+        const mesh = await startMeshCentral(room('meshcentral'), fork, { jwtAuth, secrets, database: options.database, postgres, port: options.port, debug: options.debug, env: options.env, settings: options.settings, domain: options.domain });
         stops.push(() => mesh.stop());
         const lab = { dir, secrets, postgres, sidecar, mesh, stop, ask: createAsker(sidecar.socket), agents: {} };
         stops.push(async () => lab.ask.close());
@@ -80,8 +80,8 @@ async function enrol(lab, say, room, stops) {
         const node = await until(async () => (await nodesOfAdmin(lab)).find((candidate) => !before.has(candidate._id)), 30000, 'the agent of ' + hostname + ' did not enrol');
         await lab.postgres.query('UPDATE agents SET meshcentral_nodeid = $1 WHERE agent_id = $2', [node._id, id]);
         lab.agents[hostname] = Object.assign(agent, { nodeId: node._id, agentId: id });
+        await lab.ask.validate(token, { maxAge: { seconds: 0, nanos: 0 } }); // the sidecar reads the row anew, whatever it remembers
     }
-
 }
 
 /** Every device of the server, seen by MeshCentral's own administrator with a password. */

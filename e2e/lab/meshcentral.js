@@ -35,7 +35,7 @@ async function installFork(version = VERSION) {
 /**
  * Starts a MeshCentral on loopback.
  * @param {string} dir an existing folder for its data. @param {string} fork of installFork.
- * @param {object} options {jwtAuth, secrets, database: 'nedb'|'postgres', postgres, settings, port}
+ * @param {object} options {jwtAuth, secrets, database: 'nedb'|'postgres', postgres, settings, domain, port}
  */
 async function startMeshCentral(dir, fork, options) {
     const port = await freePort(options.port);
@@ -50,7 +50,7 @@ async function startMeshCentral(dir, fork, options) {
         const { host, port: dbPort, user, password } = options.postgres;
         settings.postgres = { host, port: dbPort, user, password, database: 'meshcentral' };
     }
-    fs.writeFileSync(path.join(data, 'config.json'), JSON.stringify({ settings, domains: { '': { title: 'Lab', newAccounts: false } } }), { mode: 0o600 });
+    fs.writeFileSync(path.join(data, 'config.json'), JSON.stringify({ settings, domains: { '': { title: 'Lab', newAccounts: false, ...options.domain } } }), { mode: 0o600 });
     borrowCertificates(data);
     const log = path.join(dir, 'meshcentral.log');
     const base = [process.execPath, '--disable-proto=delete', path.join(fork, 'meshcentral.js'), '--datapath', data, '--filespath', path.join(dir, 'files')];

@@ -45,13 +45,13 @@ function parse(text) { try { return JSON.parse(text); } catch (err) { return tex
 /** MeshCentral's own header for name and password. */
 function passwordHeader(name, password) { return { 'x-meshauth': [name, password].map((part) => Buffer.from(part).toString('base64')).join(',') }; }
 
-/** All devices that an account sees, flat: the answer of the control channel's `nodes`. */
+/** All devices that an account sees, flat, each with its device group: the answer of the control channel's `nodes`. */
 async function listNodes(socket) {
     await socket.next((m) => m.action === 'userinfo');
     const from = socket.messages.length;
     socket.send({ action: 'nodes', responseid: 'lab' });
     const reply = await socket.next((m) => m.action === 'nodes' && socket.messages.indexOf(m) >= from);
-    return Object.values(reply.nodes).flat();
+    return Object.entries(reply.nodes).flatMap(([meshid, nodes]) => nodes.map((node) => ({ ...node, meshid })));
 }
 
 module.exports = { openSocket, passwordHeader, listNodes };

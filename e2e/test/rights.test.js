@@ -6,7 +6,7 @@ const { after, before, describe, test } = require('node:test');
 const { startLab } = require('../lab');
 const { until } = require('../lab/process');
 const { listNodes, openSocket } = require('../lab/sockets');
-const { openTerminal, runIn } = require('../lab/tunnel');
+const { openTerminal, openTunnel, runIn } = require('../lab/tunnel');
 
 const TECHNICIAN = 8 + 64 + 128 + 16384 + 262144;
 const ADMIN = 409816;
@@ -52,15 +52,15 @@ describe('rights', { timeout: 280000 }, () => {
         await control.next((m) => m.action === 'serverinfo');
         control.send({ action: 'authcookie' });
         const { rcookie } = await control.next((m) => m.action === 'authcookie');
-        const relay = openSocket(lab.mesh.url, '/meshrelay.ashx?browser=1&p=1&id=hers&token=' + token);
-        await relay.opened;
-        control.send({ action: 'msg', type: 'tunnel', nodeid: acme.nodeId, usage: 1, value: `*/meshrelay.ashx?p=1&nodeid=${acme.nodeId}&id=hers&rauth=${rcookie}` });
-        // The agent joins and looks at the rights that it was told: no shell, and the tunnel ends.
-        await relay.next((m) => m === 'c' || m === 'cr');
-        relay.send({ ctrlChannel: '102938', type: 'options', cols: 200, rows: 30 });
-        relay.send('1');
+        const relay = openSocket(lab.mesh.url, `/meshrelay.ashx?browser=1&p=1&nodeid=${acme.nodeId}&id=hers&token=${token}`);
         await relay.closed;
-        assert.ok(!/[#$]/.test(relay.messages.join('')), 'it showed a prompt');
+        assert.deepEqual(relay.messages, [{ action: 'close', cause: 'noauth', msg: 'FORBIDDEN' }]);
+        control.send({ action: 'msg', type: 'tunnel', nodeid: acme.nodeId, usage: 1, value: `*/meshrelay.ashx?p=1&nodeid=${acme.nodeId}&id=hers&rauth=${rcookie}`, responseid: 't' });
+        assert.equal((await control.next((m) => m.responseid === 't')).result, 'Access denied');
+        // A desktop tunnel that turns out to be a terminal: the device would believe its first message.
+        const desktop = await openTunnel(lab.mesh, control, 2, acme.nodeId, 'token=' + token);
+        desktop.send('1');
+        await desktop.closed;
         control.close();
     });
 

@@ -57,14 +57,18 @@ function createClient(config) {
     }
 
     return {
-        validate: (request) => call('validateToken', request),
-        groupLinks: (group, version) => call('getGroupLinks', { group, version }),
+        validate: ({ maxAgeMs, ...request }) => call('validateToken', { ...request, maxAge: duration(maxAgeMs) }),
+        groupLinks: (group, version, maxAgeMs) => call('getGroupLinks', { group, version, maxAge: duration(maxAgeMs) }),
+        deviceGroups: (domain, maxAgeMs) => call('listDeviceGroups', { domain, maxAge: duration(maxAgeMs) }),
         policy: (version, meshcentralVersion) => call('getPolicy', { version, meshcentralVersion }),
         reportRefusals: (refusals) => call('reportRefusals', { refusals }),
         health,
         close() { if (connection !== null) { connection.stub.close(); connection = null; } }
     };
 }
+
+// Of the contract; none is the sidecar's cache lifetime.
+function duration(ms) { return ms > 0 ? { seconds: Math.floor(ms / 1000), nanos: Math.floor(ms % 1000) * 1e6 } : undefined; }
 
 function credentials(config) {
     if (config.address.kind === 'unix' || !config.tls) { return grpc.credentials.createInsecure(); }

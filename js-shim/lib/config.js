@@ -6,7 +6,7 @@ const fs = require('fs');
 const os = require('os');
 
 const DEFAULT_ADDRESS = 'unix:///run/meshsso/auth.sock';
-const KEYS = ['address', 'deadlinems', 'loginurl', 'dashboardorigins', 'cookiename', 'socketowner', 'tlsca', 'tlscert', 'tlskey'];
+const KEYS = ['address', 'deadlinems', 'loginurl', 'dashboardorigins', 'cookiename', 'socketowner', 'adoptaccounts', 'tlsca', 'tlscert', 'tlskey'];
 
 /** Reads and checks the options. Throws one Error that names every fault. */
 function readConfig(args, env) {
@@ -20,6 +20,7 @@ function readConfig(args, env) {
         dashboardOrigins: origins(pick('dashboardorigins', 'MESHSSO_DASHBOARD_ORIGINS'), faults),
         cookieName: cookieName(pick('cookiename', 'MESHSSO_COOKIE_NAME'), faults),
         socketOwners: owners(pick('socketowner', 'MESHSSO_SOCKET_OWNER'), faults),
+        adoptAccounts: yesOrNo(pick('adoptaccounts', 'MESHSSO_ADOPT_ACCOUNTS'), false, 'adoptAccounts', faults),
         tls: tlsFiles(pick('tlsca', 'MESHSSO_TLS_CA'), pick('tlscert', 'MESHSSO_TLS_CERT'), pick('tlskey', 'MESHSSO_TLS_KEY'), faults)
     };
     if (config.address && config.address.kind === 'tcp' && !config.address.loopback && !config.tls) {
@@ -67,6 +68,14 @@ function number(value, fallback, name, faults) {
     const n = Number(value);
     if (Number.isInteger(n) && n >= 1 && n <= 60000) { return n; }
     faults.push(name + ' must be a whole number of milliseconds from 1 to 60000');
+    return fallback;
+}
+
+function yesOrNo(value, fallback, name, faults) {
+    if (value === undefined) { return fallback; }
+    if (value === true || value === 'true') { return true; }
+    if (value === false || value === 'false') { return false; }
+    faults.push(name + ' must be true or false');
     return fallback;
 }
 

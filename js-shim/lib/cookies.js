@@ -2,13 +2,16 @@
 // MeshCentral's own cookies (`auth`, `login`, relay): for people of ours each is tied to the session that it was made in, and
 // is worth something only at the places where a hook has let it in.
 
-const ACCOUNT_FIELDS = ['userid', 'u', 'ruserid'];
+const { sameClient } = require('./addresses');
+
+const ACCOUNT_FIELDS = ['userid', 'u', 'ruserid', 'uid'];
+const SECOND = 1000; // ms: these cookies know whole seconds only
 const RELAY_AGE = 60 * 1000; // ms: for a relay cookie that MeshCentral gave to a device itself
 
 /**
- * @param {object} parent MeshCentral's server object. @param {object} parts {isPerson(id), sessions, now}
+ * @param {object} parent MeshCentral's server object. @param {object} parts {people, sessions, isThere(id): whether MeshCentral has an account of this id, now}
  */
-function createCookies(parent, { isPerson, sessions, now }) {
+function createCookies(parent, { people, sessions, isThere, now }) {
     const { encodeCookie: encode, decodeCookie: decode } = parent;
     const admitted = new Set();
     let making = null; // the session in whose frame MeshCentral is at work just now
@@ -22,8 +25,11 @@ function createCookies(parent, { isPerson, sessions, now }) {
     parent.decodeCookie = function (cookie, key, timeout) {
         const content = decode.call(parent, cookie, key, timeout);
         const account = accountOf(content);
-        if (account === null || !(content.meshsso !== undefined || isPerson(account))) { return content; }
-        if (content.ruserid !== undefined) { return relayLives(content) ? content : { time: content.time }; } // nobody's: MeshCentral reads a field of it without looking
+        if (account === null) { return content; }
+        // Of nobody who is there: it would wait for the next holder of the id.
+        if (!isThere(account)) { return nothingOf(content); }
+        if (content.meshsso === undefined && !people.has(account)) { return content; }
+        if (content.ruserid !== undefined) { return relayLives(content) ? content : nothingOf(content); }
         // Where a hook did not look at the request, a cookie of ours is none: in forms, and wherever else MeshCentral reads one.
         return (admitted.delete(cookie) && sessionOf(content) !== null) ? content : null;
     };
@@ -34,7 +40,8 @@ function createCookies(parent, { isPerson, sessions, now }) {
     function relayLives(content) {
         const key = content.meshsso || content.x;
         if (key !== undefined) { return typeof key === 'string' && sessions.find(key, content.ruserid) !== null; }
-        return isPerson(content.ruserid) && now() - content.time < RELAY_AGE;
+        const since = people.since(content.ruserid);
+        return content.time > since - SECOND && now() - content.time < RELAY_AGE;
     }
 
     function read(cookie, minutes) {
@@ -54,13 +61,15 @@ function createCookies(parent, { isPerson, sessions, now }) {
             try { return action(); } finally { making = before; }
         },
         /**
-         * Whom a cookie of a request stands for: null for none of ours, else {userId, key} (key null if it names no session).
+         * Whom a cookie of a request stands for: null for none of ours, else {userId, key} (key null if it names no session, or
+         * was made for another client address).
          */
-        holder(cookie) {
+        holder(cookie, clientIp) {
             const content = read(cookie, 60);
             const account = accountOf(content);
-            if (account === null || content.ruserid !== undefined || !(content.meshsso !== undefined || isPerson(account))) { return null; }
-            return { userId: account, key: (typeof content.meshsso === 'string') ? content.meshsso : null };
+            if (account === null || content.ruserid !== undefined || !(content.meshsso !== undefined || people.has(account))) { return null; }
+            const usable = typeof content.meshsso === 'string' && sameClient(content.ip, clientIp, parent.args.cookieipcheck);
+            return { userId: account, key: usable ? content.meshsso : null };
         },
         /** Whether a cookie was made for this session's person, in a session that lives. */
         owns(cookie, userId) {
@@ -85,10 +94,14 @@ function createCookies(parent, { isPerson, sessions, now }) {
     };
 }
 
+// MeshCentral also keeps other things under these names.
 function accountOf(content) {
     if (content === null || typeof content !== 'object') { return null; }
-    for (const field of ACCOUNT_FIELDS) { if (typeof content[field] === 'string') { return content[field]; } }
+    for (const field of ACCOUNT_FIELDS) { if (typeof content[field] === 'string' && content[field].startsWith('user/')) { return content[field]; } }
     return null;
 }
+
+// MeshCentral reads a field of a relay cookie without looking whether there is one.
+function nothingOf(content) { return (content.ruserid !== undefined) ? { time: content.time } : null; }
 
 module.exports = { createCookies };

@@ -4,17 +4,35 @@
 /** @param {object} parent MeshCentral's server object. */
 function createStore(parent) {
     const { db, common } = parent;
+    const { Get: get, GetAllType: getAllType } = db; // as MeshCentral made them: what is hidden from it later (hide.js) is not from us
+    const failed = (err) => new Error('MeshCentral\'s database: ' + err);
     return {
         /** The document of this id, or null. */
         get: (id) => new Promise((resolve, reject) => {
-            db.Get(id, (err, docs) => {
-                if (err) { return reject(new Error('MeshCentral\'s database: ' + err)); }
+            get.call(db, id, (err, docs) => {
+                if (err) { return reject(failed(err)); }
                 if (!Array.isArray(docs) || docs.length !== 1) { return resolve(null); }
                 resolve(common.unEscapeLinksFieldName(docs[0]));
             });
         }),
+        /** A page of the devices in these device groups of one domain. */
+        nodesIn: (meshIds, skip, limit) => new Promise((resolve, reject) => {
+            const page = [meshIds, null, meshIds[0].split('/')[1], 'node', null, skip, limit];
+            const whole = db.GetAllTypeNoTypeFieldMeshFiltered.length < page.length + 1; // MeshCentral before 1.0
+            db.GetAllTypeNoTypeFieldMeshFiltered(...(whole ? page.slice(0, 5) : page), (err, docs) => {
+                if (err || !Array.isArray(docs)) { return reject(failed(err)); }
+                resolve(whole ? docs.slice(skip, skip + limit) : docs);
+            });
+        }),
         set: (doc) => new Promise((resolve, reject) => {
-            db.Set(doc, (err) => { if (err) { reject(new Error('MeshCentral\'s database: ' + err)); } else { resolve(); } });
+            db.Set(doc, (err) => { if (err) { reject(failed(err)); } else { resolve(); } });
+        }),
+        /** Every document of a type. */
+        all: (type) => new Promise((resolve, reject) => {
+            getAllType.call(db, type, (err, docs) => { if (err) { reject(failed(err)); } else { resolve((docs || []).map((doc) => common.unEscapeLinksFieldName(doc))); } });
+        }),
+        remove: (id) => new Promise((resolve, reject) => {
+            db.Remove(id, (err) => { if (err) { reject(failed(err)); } else { resolve(); } });
         })
     };
 }
@@ -23,15 +41,22 @@ function createStore(parent) {
  * People of ours live in MeshCentral's memory only: a restart or a removed shim leaves no account and no right behind.
  * MeshCentral saves user objects from dozens of places (a changed language is enough), so its two write functions skip ours.
  * A socket that closes late saves the object of somebody who has just ended: ours by the object, not only by the id.
- * @param {object} db MeshCentral's database object. @param {(user: object) => boolean} isOurs
+ * @param {object} db MeshCentral's database object. @param {(user: object) => boolean} isOurs @param {(id: string) => boolean} isPerson
  */
-function keepOutOfDatabase(db, isOurs) {
+function keepOutOfDatabase(db, isOurs, isPerson) {
     const { Set: set, SetUser: setUser } = db;
     db.SetUser = function (user, ...rest) { if (user != null && isOurs(user)) { return; } return setUser.call(db, user, ...rest); };
     db.Set = function (doc, func) {
         if (doc != null && doc.type === 'user' && isOurs(doc)) { if (func) { func(null); } return; }
-        return set.call(db, doc, func);
+        return set.call(db, withoutPeople(doc), func);
     };
+
+    // Groups keep their links to people of ours in memory only, too.
+    function withoutPeople(doc) {
+        if (doc == null || (doc.type !== 'mesh' && doc.type !== 'ugrp') || !doc.links) { return doc; }
+        const kept = Object.entries(doc.links).filter(([id]) => !isPerson(id));
+        return { ...doc, links: Object.fromEntries(kept) };
+    }
 }
 
 module.exports = { createStore, keepOutOfDatabase };

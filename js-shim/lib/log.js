@@ -22,6 +22,10 @@ function createLog(parent) {
             parent.authLog('https', text);
             parent.debug('web', text);
         },
+        account(text) {
+            parent.authLog('https', 'JWT auth: ' + text);
+            parent.debug('web', 'JWT auth: ' + text);
+        },
         refused: (text) => { console.log('JWT policy refused: ' + text); },
         ended(session, denied) {
             const text = 'JWT session ended: ' + denied.message + ' (' + session.userId + ')';

@@ -3,6 +3,7 @@
 // before MeshCentral has asked anything about it.
 
 const BREATH = 20; // documents between two turns for everybody else
+const PAGE = 200; // documents read at a time
 
 /**
  * @param {object} webserver MeshCentral's. @param {object} store of createStore.
@@ -59,6 +60,18 @@ function createMovers(webserver, store, place, log) {
         return state ? { ...node, conn: state.connectivity, pwr: state.powerState } : node;
     }
 
+    /** Looks through all documents of these device groups for devices that do not belong there, page by page. */
+    async function look(meshIds) {
+        const wrong = [];
+        for (let skip = 0; ; skip += PAGE) {
+            const nodes = await store.nodesIn(meshIds, skip, PAGE);
+            for (const node of nodes) { if (place(node._id, node.meshid) !== node.meshid) { wrong.push(node._id); } }
+            if (nodes.length < PAGE) { break; }
+            await new Promise(setImmediate);
+        }
+        await queue(wrong);
+    }
+
     function targets(meshId) { return webserver.CreateMeshDispatchTargets(meshId, []); }
 
     // An agent names its own group. What MeshCentral reads of it from the first moment on is where the device belongs.
@@ -81,7 +94,7 @@ function createMovers(webserver, store, place, log) {
         });
     }
 
-    return { queue, redirectAgents };
+    return { queue, look, redirectAgents };
 }
 
 module.exports = { createMovers };

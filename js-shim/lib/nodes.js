@@ -3,6 +3,8 @@
 // device's document. This keeps the documents equal to what is wanted, also for a device that MeshCentral made anew
 // (agents that run without being installed lose their document at every disconnect).
 
+const TOGETHER = 10; // documents
+
 /**
  * @param {object} webserver MeshCentral's web server object. @param {object} store of createStore.
  * @param {(message: string) => void} log
@@ -26,18 +28,25 @@ function createNodeLinks(webserver, store, log) {
             if (!wanted.has(node)) { wanted.set(node, new Map()); }
             wanted.get(node).set(holder, rights);
         }
-        await Promise.all([...touched].map((node) => reconcile(node, holder)));
+        // A few at a time, with a breath between: a tenant may have hundreds, and everybody else goes on meanwhile.
+        // Of a group, its members are told by whoever changed it; a single person's few devices are told of one by one.
+        const rest = [...touched];
+        const tell = holder.startsWith('user/');
+        while (rest.length > 0) {
+            await Promise.all(rest.splice(0, TOGETHER).map((node) => reconcile(node, tell)));
+            await new Promise(setImmediate);
+        }
     }
 
     // One run a device at a time; a request during a run waits for it and runs again, so that no write is lost.
-    function reconcile(node) {
+    function reconcile(node, tell) {
         const before = queued.get(node) || Promise.resolve();
-        const run = before.then(() => write(node)).catch((err) => log('device ' + node.slice(0, 16) + '…: ' + err.message));
+        const run = before.then(() => write(node, tell)).catch((err) => log('device ' + node.slice(0, 16) + '…: ' + err.message));
         queued.set(node, run);
         return run.finally(() => { if (queued.get(node) === run) { queued.delete(node); } });
     }
 
-    async function write(id) {
+    async function write(id, tell) {
         const node = await store.get(id);
         if (node === null || node.type !== 'node') { return; } // not enrolled yet: addnode will come
         const links = Object.assign({}, node.links);
@@ -52,6 +61,7 @@ function createNodeLinks(webserver, store, log) {
         if (!changed) { return; }
         node.links = links;
         await store.set(webserver.cleanDevice(node));
+        if (!tell) { return; }
         const event = { etype: 'node', action: 'changenode', nodeid: id, domain: node.domain, node: webserver.CloneSafeNode(node), nolog: 1 };
         webserver.parent.DispatchEvent(webserver.CreateNodeDispatchTargets(node.meshid, id), webserver, event);
     }
@@ -65,7 +75,7 @@ function createNodeLinks(webserver, store, log) {
             if (event === null || typeof event !== 'object') { return; }
             if (event.action !== 'addnode' && event.action !== 'nodeconnect' && event.action !== 'changenode') { return; }
             const id = event.nodeid || (event.node && event.node._id);
-            if (typeof id === 'string' && wanted.has(id) && !queued.has(id)) { reconcile(id); }
+            if (typeof id === 'string' && wanted.has(id) && !queued.has(id)) { reconcile(id, true); }
         }
     };
 

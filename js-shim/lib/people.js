@@ -3,15 +3,17 @@
 
 const { Denied } = require('./denied');
 const { checkedLinks } = require('./groups');
+const { isFoldedEmail } = require('./ids');
 const { both, union } = require('./rights');
 
 const FULL = 0xFFFFFFFF; // a full site administrator
+const NOTHING = { group: null, links: new Map(), meshes: new Map() };
 
 /**
- * @param {object} webserver MeshCentral's web server object. @param {object} parts {groups, meshes, nodes, now, changed()}
+ * @param {object} webserver MeshCentral's web server object. @param {object} parts {accounts, groups, meshes, nodes, placement, meshLinks, now, changed()}
  */
-function createPeople(webserver, { groups, meshes, nodes, now, changed }) {
-    const people = new Map(); // user id → {user, group, links, ticket, lead}
+function createPeople(webserver, { accounts, groups, meshes, nodes, placement, meshLinks, now, changed }) {
+    const people = new Map(); // user id → {user, group, links, meshes, ticket, lead}
     const made = new WeakSet(); // every user object that came from here, also of people who have ended
 
     /**
@@ -27,17 +29,19 @@ function createPeople(webserver, { groups, meshes, nodes, now, changed }) {
         const asked = now();
         const wish = wishOf(reply);
         if (wish.expires <= asked) { throw new Denied('TOKEN_EXPIRED'); }
-        refuseForeignAccount(wish.id);
+        await accounts.settle(wish, ticket);
         if (reply.tenant) { await meshes.ensure(reply.tenant); }
         if (reply.userGroup) { await groups.ensure(reply.userGroup); }
-        refuseForeignAccount(wish.id); // MeshCentral may have made one while we waited
+        if (wish.meshes.size > 0) { await placement.settle(reply.tenant); }
+        accounts.confirm(wish); // MeshCentral may have made an account while we waited, or the e-mail passed to another person
         const person = people.get(wish.id) || enter(wish);
         let settled = null;
         if (ticket >= person.ticket && (presented || person.lead === null || person.lead === token)) {
             Object.assign(person, { ticket, lead: token });
             settled = refresh(person, wish);
         }
-        const reach = { group: wish.group, links: wish.links, siteadmin: wish.siteadmin };
+        const reach = { group: wish.group, links: wish.links, meshes: wish.meshes, siteadmin: wish.siteadmin };
+        reach.text = JSON.stringify([reach.group, reach.siteadmin, [...reach.links], [...reach.meshes]]);
         return { user: person.user, expires: wish.expires, freshFor: Math.max(0, wish.freshFor - (now() - asked)), reach, settled };
     }
 
@@ -53,15 +57,10 @@ function createPeople(webserver, { groups, meshes, nodes, now, changed }) {
         return person !== undefined && webserver.users[id] === person.user;
     }
 
-    // An account that MeshCentral keeps is somebody else's: a password may exist for it. It is not taken over.
-    function refuseForeignAccount(id) {
-        if (webserver.users[id] !== undefined && !holds(id)) { throw new Denied('ACCOUNT_CONFLICT', 'MeshCentral has an account of this id that MeshSSO did not make'); }
-    }
-
     function enter(wish) {
         const seconds = Math.floor(now() / 1000);
         const user = { type: 'user', _id: wish.id, emailVerified: true, domain: wish.domain, links: {}, creation: seconds, login: seconds, access: seconds };
-        const person = { user, group: null, links: new Map(), ticket: 0, lead: null };
+        const person = { user, since: now(), group: null, links: new Map(), meshes: new Map(), ticket: 0, lead: null };
         made.add(user);
         people.set(wish.id, person);
         return person;
@@ -72,13 +71,11 @@ function createPeople(webserver, { groups, meshes, nodes, now, changed }) {
         const { user } = person;
         const before = JSON.stringify([user.links, user.siteadmin, user.name]);
         Object.assign(user, { name: wish.name, realname: wish.realName, email: wish.email, siteadmin: wish.siteadmin, tenantId: wish.tenantId });
-        const links = {};
-        if (wish.group) { links[wish.group] = { rights: 1 }; }
-        for (const [node, rights] of wish.links) { links[node] = { rights }; }
-        user.links = links;
+        user.links = linksOf(wish);
         const former = person.links;
-        person.links = wish.links;
         webserver.users[user._id] = user;
+        meshLinks.setMember(user, person.meshes, wish.meshes);
+        Object.assign(person, { links: wish.links, meshes: wish.meshes, siteadmin: wish.siteadmin });
         if (person.group !== wish.group) {
             if (person.group) { groups.leave(person.group, user); }
             person.group = wish.group;
@@ -91,19 +88,49 @@ function createPeople(webserver, { groups, meshes, nodes, now, changed }) {
     /** The account's mask on a device now; 0 is none. */
     function maskOf(id, node) { return holds(id) ? maskIn(people.get(id), node) : 0; }
 
-    function maskIn({ group, links }, node) { return union(links.get(node) || 0, group === null ? 0 : groups.maskOf(group, node)); }
+    function maskIn({ group, links, meshes: groupsOfDevices }, node) {
+        let mask = union(links.get(node) || 0, group === null ? 0 : groups.maskOf(group, node));
+        const home = (groupsOfDevices.size > 0) ? placement.homeOf(node) : undefined;
+        if (home !== undefined) { mask = union(mask, groupsOfDevices.get(home) || 0); }
+        return mask;
+    }
 
     /** The mask of one session: what its own token gives, and no more than the account has now. */
     function sessionMask({ userId, reach }, node) { return both(maskOf(userId, node), maskIn(reach, node)); }
 
     /** The masks of a session on every device of the account. */
     function sessionMasks(session) {
-        const { group, links } = people.get(session.userId) || { group: null, links: new Map() };
-        const devices = new Set([...links.keys(), ...(group === null ? [] : groups.devicesOf(group))]);
+        const { group, links, meshes: groupsOfDevices } = people.get(session.userId) || NOTHING;
+        const devices = new Set([...links.keys(), ...(group === null ? [] : groups.devicesOf(group)), ...[...groupsOfDevices.keys()].flatMap(placement.nodesOf)]);
         return [...devices].map((node) => sessionMask(session, node));
     }
 
     function isSiteAdmin({ userId, reach }) { return holds(userId) && (people.get(userId).user.siteadmin & reach.siteadmin) >>> 0 === FULL; }
+
+    /** Puts right what somebody changed in the account of a person of ours by hand. */
+    function repair(id) {
+        if (!holds(id)) { return; }
+        const person = people.get(id);
+        const wanted = linksOf(person);
+        if (JSON.stringify([person.user.links, person.user.siteadmin]) === JSON.stringify([wanted, person.siteadmin])) { return; }
+        Object.assign(person.user, { links: wanted, siteadmin: person.siteadmin });
+        if (person.group) { groupMembership(person); }
+        meshLinks.setMember(person.user, person.meshes, person.meshes);
+        announce(person.user);
+    }
+
+    function repairMembers(meshId) {
+        for (const { user, meshes: groupsOfDevices } of people.values()) {
+            if (holds(user._id) && groupsOfDevices.has(meshId)) { meshLinks.setMember(user, groupsOfDevices, groupsOfDevices); }
+        }
+    }
+
+    function linksOf({ group, links, meshes: groupsOfDevices }) {
+        const all = {};
+        if (group) { all[group] = { rights: 1 }; }
+        for (const [id, rights] of [...links, ...groupsOfDevices]) { all[id] = { rights }; }
+        return all;
+    }
 
     function groupMembership(person) {
         const doc = webserver.userGroups[person.group];
@@ -126,16 +153,18 @@ function createPeople(webserver, { groups, meshes, nodes, now, changed }) {
         if (held) { delete webserver.users[id]; }
         if (person.group) { groups.leave(person.group, person.user); }
         if (person.links.size > 0) { nodes.setHolder(id, new Map()); }
+        meshLinks.setMember(person.user, person.meshes, new Map());
         webserver.parent.DispatchEvent([id], webserver, 'close');
     }
 
     return {
         admit, end,
-        maskOf, sessionMask, sessionMasks, isSiteAdmin, unlead,
+        repair, repairMembers, maskOf, sessionMask, sessionMasks, isSiteAdmin, unlead,
         has: holds,
+        /** Since when (ms) a person is here; Infinity if he is not. */
+        since: (id) => (holds(id) ? people.get(id).since : Infinity),
         userOf: (id) => (holds(id) ? people.get(id).user : null),
-        isOurs: (user) => made.has(user) || (user !== webserver.users[user._id] && holds(user._id)), // or a copy of one
-        close() { for (const person of people.values()) { clearTimeout(person.timer); } }
+        isOurs: (user) => made.has(user) || (user !== webserver.users[user._id] && holds(user._id)) // or a copy of one
     };
 }
 
@@ -144,13 +173,19 @@ function wishOf(reply) {
     const user = reply && reply.user;
     const [expires, freshFor] = [milliseconds(reply && reply.expiresAt), milliseconds(reply && reply.freshFor)];
     const parts = (user && typeof user.id === 'string') ? user.id.split('/') : [];
-    const sound = parts.length === 3 && parts[0] === 'user' && parts[1] === user.domain && parts[2] !== '' && !parts[2].startsWith('~') &&
+    const sound = parts.length === 3 && parts[0] === 'user' && parts[1] === user.domain && isFoldedEmail(parts[2]) &&
         Number.isFinite(expires) && Number.isFinite(freshFor) && freshFor >= 0 && Number.isInteger(user.siteadmin) && typeof user.name === 'string' && user.name !== '';
     if (!sound) { throw new Denied('INTERNAL', 'the sidecar answered a user out of shape'); }
     return {
         id: user.id, name: user.name, realName: user.realName, email: user.email, domain: user.domain, siteadmin: user.siteadmin,
-        tenantId: user.tenantId, expires, freshFor, group: reply.userGroup ? reply.userGroup.id : null, links: checkedLinks(user.links || [])
+        tenantId: user.tenantId, userId: user.userId, expires, freshFor, group: reply.userGroup ? reply.userGroup.id : null, ...splitLinks(user.links || [])
     };
+}
+
+// Links to single devices, and to the device groups of tenants (the device group way).
+function splitLinks(links) {
+    const isMesh = (link) => typeof link.id === 'string' && link.id.startsWith('mesh/');
+    return { links: checkedLinks(links.filter((link) => !isMesh(link))), meshes: checkedLinks(links.filter(isMesh), 'mesh') };
 }
 
 // Of a protobuf Timestamp or Duration; NaN if there is none.

@@ -7,10 +7,11 @@ const { Denied } = require('./denied');
 const GROUP_ID = /^mesh\/[^/]*\/[A-Za-z0-9@$]{64}$/;
 
 /**
- * @param {object} parts {fetchGroups(domain), fetchDevices(groupId, version): the sidecar's ListDeviceGroups and GetGroupLinks,
+ * @param {object} parts {fetchGroups(domain, maxAgeMs), fetchDevices(groupId, version, maxAgeMs): the sidecar's ListDeviceGroups and
+ *   GetGroupLinks, maxAge(): how old (ms) what it tells may be,
  *   meshes: createMeshes, queue(nodeIds): has their documents looked at, changed(): called when rights may have been taken away}
  */
-function createPlacement({ fetchGroups, fetchDevices, meshes, queue, changed }) {
+function createPlacement({ fetchGroups, fetchDevices, maxAge, meshes, queue, changed }) {
     const groups = new Map(); // device group id → {version, nodes: Set}
     const homes = new Map(); // node id → device group id
     const busy = new Map(); // device group id → promise
@@ -26,7 +27,7 @@ function createPlacement({ fetchGroups, fetchDevices, meshes, queue, changed }) 
 
     async function update(id) {
         const known = groups.get(id);
-        const reply = await fetchDevices(id, known ? known.version : '');
+        const reply = await fetchDevices(id, known ? known.version : '', maxAge());
         if (!reply.group || reply.group.id !== id) { throw new Denied('INTERNAL', 'the sidecar answered for another group'); }
         if (reply.unchanged && known) { return; }
         apply(id, reply.group.version, reply.links.map((link) => checkedDevice(link.id)));
@@ -46,7 +47,7 @@ function createPlacement({ fetchGroups, fetchDevices, meshes, queue, changed }) 
 
     /** Brings everything up to date. Resolves to whether the device group way is on. */
     async function refresh(domain = '') {
-        const { tenants, lobby: waiting } = await fetchGroups(domain);
+        const { tenants, lobby: waiting } = await fetchGroups(domain, maxAge());
         if (!waiting || !GROUP_ID.test(waiting.deviceGroupId)) { throw new Denied('INTERNAL', 'the sidecar names no lobby'); }
         await meshes.ensure(waiting);
         lobby = waiting;
@@ -58,13 +59,20 @@ function createPlacement({ fetchGroups, fetchDevices, meshes, queue, changed }) 
         for (const id of groups.keys()) { if (!alive.has(id) && groups.get(id).nodes.size > 0) { apply(id, '', []); } }
     }
 
+    /** Before a person's rights are answered from here: the whole picture once, then his own tenant's newest. */
+    async function settle(tenant) {
+        if (lobby === null) { await refresh(); }
+        if (tenant && tenant.version !== '') { await ensure(tenant); }
+    }
+
     return {
-        ensure, refresh,
+        ensure, refresh, settle,
+        /** The device group of a device, or undefined. */
+        homeOf: (node) => homes.get(node),
         /** Whether the way is on: until the first list has come nobody is moved anywhere. */
         isOn: () => lobby !== null,
         isManaged,
         managed: () => [...groups.keys(), lobby.deviceGroupId],
-        has: (groupId, node) => groups.has(groupId) && groups.get(groupId).nodes.has(node),
         nodesOf: (groupId) => (groups.has(groupId) ? [...groups.get(groupId).nodes] : []),
         /** Where a device belongs that is in the group `current` now (or wants to be). */
         place(node, current) {

@@ -23,24 +23,25 @@ function createSessions({ ask, people, live, destroyed, log, now, random }) {
         const name = domain + ' ' + token;
         const session = byToken.get(name) || { name, token, domain, userId: verdict.user._id, key: null, reach: verdict.reach, expires: 0, freshUntil: 0, live: true, timer: null, asking: null };
         byToken.set(name, session);
-        if (session.key === null || destroyed()[session.userId + '/' + session.key] !== undefined) { rekey(session); }
+        if (session.key === null || loggedOut(session)) { rekey(session); }
         confirmed(session, verdict);
         return session;
     }
 
     // Logging out ends the key for ever; the token may well come back, from a dashboard whose person is still signed in.
     function rekey(session) {
-        byKey.delete(session.key);
         session.key = crypto.randomBytes(12).toString('base64');
         byKey.set(session.key, session);
     }
 
     function confirmed(session, verdict) {
         lifetime = Math.max(lifetime, verdict.freshFor);
+        const changed = session.reach.text !== verdict.reach.text;
         session.expires = verdict.expires;
         session.reach = verdict.reach;
         session.freshUntil = now() + verdict.freshFor;
         session.live = true;
+        if (changed) { live.sweep(); } // the account may be as it was, and this token's part of it less
         // Spread: people who came together must not be asked about together.
         plan(session, Math.max(SOONEST, verdict.freshFor * (0.5 + 0.4 * random())));
     }
@@ -53,6 +54,7 @@ function createSessions({ ask, people, live, destroyed, log, now, random }) {
 
     function look(session) {
         if (session.expires <= now()) { return end(session, new Denied('TOKEN_EXPIRED')); }
+        if (session.key === null || loggedOut(session)) { return end(session, new Denied('SESSION_ENDED', 'logged out')); }
         if (session.asking !== null) { return unanswered(session, new Denied('SERVICE_UNAVAILABLE', 'no answer in time')); }
         return revalidate(session).catch(() => { }); // what came of it is noted in the session
     }
@@ -98,9 +100,11 @@ function createSessions({ ask, people, live, destroyed, log, now, random }) {
         if (byToken.get(session.name) !== session) { return; }
         clearTimeout(session.timer);
         byToken.delete(session.name);
-        byKey.delete(session.key);
         people.unlead(session.userId, session.token);
-        destroyed()[session.userId + '/' + session.key] = now();
+        if (session.key !== null) {
+            byKey.delete(session.key);
+            destroyed()[session.userId + '/' + session.key] = now();
+        }
         const was = session.live;
         session.live = false;
         if (was) { log.ended(session, denied); close(session); }
@@ -119,8 +123,16 @@ function createSessions({ ask, people, live, destroyed, log, now, random }) {
     /** The live session of a key and account, or null. */
     function find(key, userId) {
         const session = byKey.get(key);
-        return (session !== undefined && session.userId === userId && session.live && session.freshUntil > now() && session.expires > now() && people.has(userId) &&
-            destroyed()[userId + '/' + key] === undefined) ? session : null;
+        if (session === undefined || session.userId !== userId || loggedOut(session)) { return null; }
+        return (session.live && session.freshUntil > now() && session.expires > now() && people.has(userId)) ? session : null;
+    }
+
+    // MeshCentral forgets what was logged out after a while; the key must stay dead.
+    function loggedOut(session) {
+        if (destroyed()[session.userId + '/' + session.key] === undefined) { return false; }
+        byKey.delete(session.key);
+        session.key = null;
+        return true;
     }
 
     /** Like find, but a session whose last answer holds no longer is asked about first. Resolves to a session, rejects with Denied. */
@@ -128,7 +140,7 @@ function createSessions({ ask, people, live, destroyed, log, now, random }) {
         const session = byKey.get(key);
         if (session === undefined || session.userId !== userId) { throw new Denied('SESSION_ENDED'); }
         if (find(key, userId) === null) {
-            if (destroyed()[userId + '/' + key] !== undefined) { throw new Denied('SESSION_ENDED'); }
+            if (session.key !== key) { throw new Denied('SESSION_ENDED'); } // logged out
             await revalidate(session);
             if (find(key, userId) === null) { throw new Denied('SESSION_ENDED'); }
         }
@@ -141,6 +153,7 @@ function createSessions({ ask, people, live, destroyed, log, now, random }) {
         knows: (key) => byKey.has(key),
         /** Ends every session of an account, e.g. because another person has its e-mail now. */
         endAll(userId, denied) { for (const session of [...byToken.values()]) { if (session.userId === userId) { end(session, denied); } } },
+        lifetime: () => lifetime,
         count: () => byToken.size,
         close() { for (const session of byToken.values()) { clearTimeout(session.timer); } }
     };

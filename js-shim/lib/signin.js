@@ -15,7 +15,7 @@ function createSignIn({ config, client, people, sessions, cookies, policy, refus
     /** Validates one token and makes or refreshes its person. Resolves to {user, expires, freshFor, reach}. */
     async function ask(token, { domain = '', clientIp = '', hook = 'HOOK_UNSPECIFIED', maxAgeMs = 0 }) {
         const ticket = ++tickets;
-        const reply = await client.validate({ token, domain, clientIp, hook, maxAge: maxAgeMs > 0 ? duration(maxAgeMs) : undefined });
+        const reply = await client.validate({ token, domain, clientIp, hook, maxAgeMs });
         await policy.ensure(reply.policyVersion);
         return people().admit(reply, ticket, token, hook !== 'HOOK_REVALIDATE');
     }
@@ -77,8 +77,8 @@ function createSignIn({ config, client, people, sessions, cookies, policy, refus
         return null;
     }
 
-    function cookieProof({ query }, name) {
-        const holder = (query && query[name] !== undefined) ? cookies().holder(query[name]) : null;
+    function cookieProof({ query, clientIp }, name) {
+        const holder = (query && query[name] !== undefined) ? cookies().holder(query[name], clientIp) : null;
         return holder && { kind: name, holder, drop: () => { delete query[name]; } };
     }
 
@@ -104,8 +104,6 @@ function createSignIn({ config, client, people, sessions, cookies, policy, refus
 
 // A name with a password is MeshCentral's to judge; who passes is then not a person of ours.
 function ownLogin({ query, headers }) { return (query && query.user != null && query.pass != null) || headers['x-meshauth'] !== undefined; }
-
-function duration(ms) { return { seconds: Math.floor(ms / 1000), nanos: Math.floor(ms % 1000) * 1e6 }; }
 
 // MeshCentral drops a session that is over, but only after the root hook has looked at it.
 function hasSession({ session }) {

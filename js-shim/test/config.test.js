@@ -28,6 +28,15 @@ test('every fault is told at once', () => {
     });
 });
 
+test('adoptAccounts is yes or no, and nothing else is taken for a yes', () => {
+    const adopt = (value, env = {}) => readConfig({ jwtauth: { adoptaccounts: value } }, env).adoptAccounts;
+    assert.equal(readConfig({ jwtauth: true }, {}).adoptAccounts, false);
+    for (const [value, wanted] of [[true, true], ['true', true], [false, false], ['false', false]]) { assert.equal(adopt(value), wanted); }
+    assert.equal(adopt(false, { MESHSSO_ADOPT_ACCOUNTS: 'true' }), true);
+    for (const value of [1, 0, 'yes', 'TRUE', '', null, {}, []]) { assert.throws(() => adopt(value), /adoptAccounts must be true or false/, JSON.stringify(value)); }
+    assert.throws(() => adopt(undefined, { MESHSSO_ADOPT_ACCOUNTS: '1' }), /adoptAccounts/);
+});
+
 test('an address beyond this machine needs mutual TLS', () => {
     assert.throws(() => readConfig({ jwtauth: { address: 'tcp://10.0.0.5:9000' } }, {}), /mutual TLS/);
     assert.throws(() => readConfig({ jwtauth: { address: 'tcp://localhost.evil.example:9000' } }, {}), /mutual TLS/);

@@ -3,8 +3,10 @@
 // objects are stand-ins, so that answers can be given that the real sidecar never gives.
 const assert = require('node:assert/strict');
 const { mock, test } = require('node:test');
+const { createAccounts } = require('../lib/accounts');
 const { createGroups } = require('../lib/groups');
 const { createMeshes } = require('../lib/meshes');
+const { createMeshLinks } = require('../lib/meshlinks');
 const { createNodeLinks } = require('../lib/nodes');
 const { createLive } = require('../lib/live');
 const { createPeople } = require('../lib/people');
@@ -28,11 +30,11 @@ function world({ links = { v1: [{ id: NODE('a'), rights: 8 }] }, docs = {}, hang
     const stored = new Map(Object.entries(docs));
     const webserver = {
         users: {}, userGroups: {}, meshes: {}, wsrelays: {}, destroyedSessions: {}, events,
-        parent: { DispatchEvent: (ids, source, event) => events.push({ ids, event }), AddEventDispatch(ids, listener) { webserver.listener = listener; } },
+        parent: { config: { domains: {} }, db: {}, DispatchEvent: (ids, source, event) => events.push({ ids, event }), AddEventDispatch(ids, listener) { webserver.listener = listener; } },
         cleanDevice: (node) => node, CloneSafeUser: (user) => ({ ...user }), CloneSafeNode: (node) => ({ ...node }), CreateNodeDispatchTargets: (mesh, node) => ['*', node]
     };
     const find = (id) => (stored.has(id) ? structuredClone(stored.get(id)) : null);
-    const store = { get: (id) => (id === hang ? new Promise(() => { }) : Promise.resolve(find(id))), set: async (doc) => { stored.set(doc._id, structuredClone(doc)); } };
+    const store = { get: (id) => (id === hang ? new Promise(() => { }) : Promise.resolve(find(id))), set: async (doc) => { stored.set(doc._id, structuredClone(doc)); }, all: async () => [], remove: async (id) => { stored.delete(id); } };
     const faults = [];
     const nodes = createNodeLinks(webserver, store, (text) => faults.push(text));
     const fetches = [];
@@ -41,10 +43,12 @@ function world({ links = { v1: [{ id: NODE('a'), rights: 8 }] }, docs = {}, hang
         const now = Object.keys(links).pop();
         return { group: { ...GROUP, version: now }, unchanged: false, links: links[now] };
     }, () => live.sweep());
-    const made = createPeople(webserver, { groups, meshes: createMeshes(webserver, store), nodes, now: () => Date.now(), changed: () => live.sweep() });
+    const accounts = createAccounts(webserver, { store, adopt: false, log: {} });
+    const made = createPeople(webserver, { accounts, groups, meshes: createMeshes(webserver, store), nodes, placement: null, meshLinks: createMeshLinks(webserver), now: () => Date.now(), changed: () => live.sweep() });
     const live = createLive(webserver, made.sessionMask);
     const never = () => new Promise(() => { });
     const sessions = createSessions({ ask: never, people: made, live, destroyed: () => webserver.destroyedSessions, log: { ended() { } }, now: () => Date.now(), random: () => 0.5 });
+    accounts.start(made, sessions.endAll);
     let tickets = 0;
     // As signin.js: the session exists before the documents have followed.
     const admit = async (answer, ticket = ++tickets) => {
@@ -150,7 +154,8 @@ test('the JWT\'s end is kept while MeshCentral\'s database hangs', async (t) => 
     timers(t);
     const w = world({ hang: NODE('z') });
     w.people.admit(reply({}, { links: [{ id: NODE('z'), rights: 8 }] }), w.people.ticket());
-    await new Promise(setImmediate);
+    for (let i = 0; i < 50 && !w.webserver.users['user//tina@acme.example']; i++) { await new Promise(setImmediate); }
+    await new Promise(setImmediate); // its session is open
     assert.ok(w.webserver.users['user//tina@acme.example']);
     mock.timers.tick(3_700_000);
     assert.equal(w.webserver.users['user//tina@acme.example'], undefined);

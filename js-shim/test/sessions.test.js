@@ -2,6 +2,7 @@
 // Live sessions against a sidecar that answers as each test wants; time is the test's.
 const assert = require('node:assert/strict');
 const { mock, test } = require('node:test');
+const { sameClient } = require('../lib/addresses');
 const { createCookies } = require('../lib/cookies');
 const { createLive } = require('../lib/live');
 const { createSessions } = require('../lib/sessions');
@@ -49,7 +50,7 @@ test('sessions that began together are not asked about together', async (t) => {
     mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 1_700_000_000_000 });
     t.after(() => mock.timers.reset());
     let asked = 0;
-    const sessions = createSessions({ ask: () => { asked++; return new Promise(() => { }); }, people: { has: () => true, end() { }, unlead() { } }, live: { endSession() { } }, destroyed: () => ({}), log: { ended() { } }, now: () => Date.now(), random: Math.random });
+    const sessions = createSessions({ ask: () => { asked++; return new Promise(() => { }); }, people: { has: () => true, end() { }, unlead() { } }, live: { endSession() { }, sweep() { } }, destroyed: () => ({}), log: { ended() { } }, now: () => Date.now(), random: Math.random });
     for (let i = 0; i < 1000; i++) { sessions.open('t' + i, '', { user: { _id: ME }, expires: Date.now() + HOUR, freshFor: 300_000, reach: {} }); }
     const counts = [];
     for (let s = 0; s < 300; s += 10) { const before = asked; mock.timers.tick(10_000); counts.push(asked - before); }
@@ -130,6 +131,8 @@ test('one token is one session; after a logout the token gets a new key and the 
     assert.equal(session.key, before);
     w.destroyed[ME + '/' + before] = Date.now();
     assert.equal(w.sessions.find(before, ME), null);
+    delete w.destroyed[ME + '/' + before]; // MeshCentral forgets it after a while
+    assert.equal(w.sessions.find(before, ME), null);
     w.sessions.open('t', '', w.verdict());
     assert.notEqual(session.key, before);
     assert.equal(w.sessions.find(session.key, ME), session);
@@ -164,24 +167,33 @@ test('lowering closes the tunnels that lost their right, and only those', (t) =>
     w.sessions.close();
 });
 
+test('what a logged-out session left open ends at its next question', async (t) => {
+    const w = world(t);
+    const session = w.open();
+    w.destroyed[ME + '/' + session.key] = Date.now();
+    await w.tick(9000);
+    assert.deepEqual([w.closed, w.ended, w.asked.length], [['t', 'person'], ['SESSION_ENDED'], 0]);
+});
+
 // MeshCentral's two functions, without the sealing.
 function cookieJar(t) {
     const w = world(t);
-    const parent = { loginCookieEncryptionKey: 'k', cookieUseOnceTable: {}, encodeCookie: (o) => JSON.stringify({ ...o, time: Date.now() }) };
+    const parent = { args: { cookieipcheck: 'lax' }, loginCookieEncryptionKey: 'k', cookieUseOnceTable: {}, encodeCookie: (o) => JSON.stringify({ ...o, time: Date.now() }) };
     parent.decodeCookie = (text) => { try { const o = JSON.parse(text); if (o.once) { if (parent.cookieUseOnceTable[o.once]) { return null; } parent.cookieUseOnceTable[o.once] = 1; } return o; } catch (err) { return null; } };
     const session = w.open();
-    const cookies = createCookies(parent, { isPerson: (id) => id === ME, sessions: w.sessions, now: () => Date.now() });
+    const cookies = createCookies(parent, { people: { has: (id) => id === ME, since: (id) => (id === ME ? 0 : Infinity) }, sessions: w.sessions, isThere: (id) => id !== 'user//nobody', now: () => Date.now() });
     return { w, parent, session, cookies };
 }
 
 test('a cookie of ours counts only where a hook let it in, and only while its session lives', (t) => {
     const { w, parent, session, cookies } = cookieJar(t);
-    const bare = parent.encodeCookie({ userid: ME, domainid: '' });
-    const stamped = cookies.during(session, () => parent.encodeCookie({ userid: ME, domainid: '' }));
+    const bare = parent.encodeCookie({ userid: ME, domainid: '', ip: '127.0.0.1' });
+    const stamped = cookies.during(session, () => parent.encodeCookie({ userid: ME, domainid: '', ip: '127.0.0.1' }));
     const login = parent.encodeCookie({ u: ME, a: 3 });
     for (const cookie of [bare, stamped, login]) { assert.equal(parent.decodeCookie(cookie), null, 'in a form, for example'); }
-    assert.deepEqual(cookies.holder(bare), { userId: ME, key: null });
-    assert.deepEqual(cookies.holder(stamped), { userId: ME, key: session.key });
+    assert.deepEqual(cookies.holder(bare, '127.0.0.1'), { userId: ME, key: null });
+    assert.deepEqual(cookies.holder(stamped, '127.0.0.1'), { userId: ME, key: session.key });
+    assert.deepEqual(cookies.holder(stamped, '203.0.113.5'), { userId: ME, key: null }, 'from elsewhere');
     assert.equal(cookies.owns(stamped, ME), true);
     assert.equal(cookies.owns(bare, ME), false);
     assert.equal(cookies.owns(stamped, 'user//bob'), false);
@@ -217,6 +229,16 @@ test('cookies of others are MeshCentral\'s business, and looking at one does not
     assert.equal(cookies.holder(theirs), null);
     assert.equal(parent.decodeCookie(theirs).userid, 'user//admin');
     assert.equal(parent.decodeCookie(theirs), null);
+    assert.equal(parent.decodeCookie(parent.encodeCookie({ userid: 'user//nobody' })), null, 'of an account that is not there');
+    assert.equal(parent.decodeCookie(parent.encodeCookie({ u: 'nobody', p: 'x' })).u, 'nobody', 'not an account\'s id');
     for (const odd of [null, undefined, '', 5, {}, [], 'x', 'x'.repeat(5000), '5', 'null', '"x"']) { assert.equal(cookies.holder(odd), null); assert.equal(cookies.owns(odd, ME), false); }
     assert.equal(cookies.during({ userId: ME, key: 'k' }, () => JSON.parse(parent.encodeCookie({ userid: 'user//admin' }))).meshsso, undefined);
+});
+
+test('a cookie goes with its client\'s address, by MeshCentral\'s own rule', () => {
+    for (const [made, used, rule, same] of [
+        ['203.0.113.5', '203.0.113.5', 'strict', true], ['203.0.113.5', '203.0.113.6', 'strict', false], ['203.0.113.5', '203.0.113.6', 'lax', true], ['203.0.113.5', '203.0.114.5', 'lax', false], ['203.0.113.5', '8.8.8.8', 'none', true],
+        ['10.1.1.1', '192.168.7.7', 'lax', true], ['10.1.1.1', '::1', 'lax', true], ['::ffff:203.0.113.5', '203.0.113.5', 'strict', true], ['2001:db8::1', '2001:db8::2', 'lax', false], ['2001:db8::1', '2001:db8::1', 'lax', true],
+        [undefined, '8.8.8.8', 'lax', false], [undefined, undefined, 'lax', false], [undefined, undefined, 'none', true], ['127.0.0.1', '8.8.8.8', 'odd', false], [5, {}, 'strict', false]
+    ]) { assert.equal(sameClient(made, used, rule), same, [made, used, rule].join(' ')); }
 });

@@ -29,9 +29,10 @@ function guardControl(webserver, parts) {
     // Before all listeners of the socket: MeshCentral leaves one behind that reads `urlargs` for ever.
     function watch(ws, session, domain) {
         const emit = ws.emit;
+        const person = personOf(session, domain, parts);
         ws.emit = function (event, data, ...more) {
             if (event !== 'message') { return emit.call(ws, event, data, ...more); }
-            const text = pass(ws, data, session, domain);
+            const text = pass(ws, data, session, person);
             if (text === null) { return true; }
             try {
                 return parts.cookies.during(session, () => emit.call(ws, 'message', typeof data === 'string' ? text : Buffer.from(text), ...more));
@@ -42,9 +43,9 @@ function guardControl(webserver, parts) {
         };
     }
 
-    function pass(ws, data, session, domain) {
+    function pass(ws, data, session, person) {
         if (sessions.find(session.key, session.userId) !== session) { ws.terminate(); return null; }
-        const verdict = judgeFrame(parts.policy.table(), data, personOf(session, domain, parts));
+        const verdict = judgeFrame(parts.policy.table(), data, person);
         if (verdict.reason !== undefined) {
             refusals.note('control', nameOf(verdict), verdict.reason, session.userId);
             answer(ws, verdict);

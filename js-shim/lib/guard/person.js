@@ -1,21 +1,17 @@
 'use strict';
-// Who sends, as the policy sees him: one live session, asked anew at every frame.
+// Who sends, as the policy sees him: one session, whose rights are asked anew at every frame.
 
 /**
  * @param {object} session of sessions.js. @param {object} domain MeshCentral's. @param {object} parts {people, cookies}
  * @returns {object} the person of policy/fields.js and policy/table.js
  */
 function personOf(session, domain, { people, cookies }) {
-    const masks = new Map(); // a frame may name a device twice
     return {
         id: session.userId,
         domain: domain.id,
         domainUrl: (domain.dns == null && domain.url) || '/',
         get siteAdmin() { return people.isSiteAdmin(session); },
-        maskOf(node) {
-            if (!masks.has(node)) { masks.set(node, people.sessionMask(session, node)); }
-            return masks.get(node);
-        },
+        maskOf: (node) => people.sessionMask(session, node),
         everyDevice: () => people.sessionMasks(session),
         ownsCookie: (cookie) => cookies.owns(cookie, session.userId),
         ownsRelayCookie: (cookie) => cookies.ownsRelay(cookie, session.userId)

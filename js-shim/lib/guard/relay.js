@@ -45,7 +45,7 @@ function guardRelay(webserver, parts) {
     // MeshCentral joins two sockets and looks no further: what the tunnel is, the device learns from its first message.
     function first(data, tunnel) {
         if (isKind(data)) { return data === String(tunnel.protocol) ? PASS : { kind: 'kind', reason: 'TUNNEL_INVALID', end: true }; }
-        const message = controlOf(data);
+        const message = controlOf(data) || optionsOf(data);
         if (message === null) { return { kind: 'early', reason: 'TUNNEL_INVALID', end: true }; }
         return control(message, tunnel);
     }
@@ -60,10 +60,10 @@ function guardRelay(webserver, parts) {
     // option names.
     function control(message, tunnel) {
         if (DETOURS.has(message.type)) { return { kind: 'webrtc', reason: 'TUNNEL_INVALID' }; }
-        if (!onlyLooks(tunnel)) { return PASS; }
+        const { file, autolock, ...rest } = message;
+        if (!onlyLooks(tunnel)) { return (file === undefined) ? PASS : { data: JSON.stringify({ ...rest, autolock }) }; }
         if (!HARMLESS.has(message.type)) { return { kind: 'input', reason: 'RIGHT_MISSING' }; }
-        const { autolock, file, ...rest } = message;
-        return (autolock === undefined && file === undefined) ? PASS : { data: JSON.stringify(rest) };
+        return { data: JSON.stringify(rest) };
     }
 
     function onlyLooks({ session, node, protocol }) { return protocol === DESKTOP && (people.sessionMask(session, node) & VIEW_ONLY) !== 0; }
@@ -83,13 +83,18 @@ const DETOURS = new Set(['offer', 'answer', 'candidate', 'webrtc0', 'webrtc1', '
 
 function isKind(data) { return typeof data === 'string' && /^\d{1,4}$/.test(data); }
 
-function controlOf(data) {
+function parse(data) {
     if (typeof data !== 'string') { return null; }
     try {
         const message = JSON.parse(data);
-        return (message !== null && typeof message === 'object' && String(message.ctrlChannel) === '102938') ? message : null;
+        return (message !== null && typeof message === 'object' && !Array.isArray(message)) ? message : null;
     } catch (err) { return null; }
 }
+
+function controlOf(data) { const message = parse(data); return (message !== null && String(message.ctrlChannel) === '102938') ? message : null; }
+
+// Before the kind is said, the device takes options in this form too.
+function optionsOf(data) { const message = parse(data); return (message !== null && message.type === 'options') ? message : null; }
 
 /** Whether a frame of the desktop protocol, which may hold several commands, only looks. */
 function isLooking(data) {

@@ -27,7 +27,9 @@ function createRequestGuard(parts) {
         if (res === null) {
             req.meshssoRelay = { node, protocol, needs };
         } else {
-            const forget = live.add({ session, kind: 'request', node, needs, relay: () => req.query.id, close: () => res.destroy() });
+            // What streams ends with the session. A page that MeshCentral has not answered yet is answered by who is there then.
+            const close = () => { if (node !== undefined || res.headersSent) { res.destroy(); } };
+            const forget = live.add({ session, kind: 'request', node, needs, relay: () => req.query.id, close });
             res.on('close', () => { forget(); verdict.cookies.forEach(cookies.withdraw); });
         }
     };

@@ -8,8 +8,8 @@ const { pathOf } = require('../path');
 // Sockets that authenticate by themselves: agents, and those that pass the websocket hook.
 const OWN_SOCKETS = new Set(['agent.ashx', 'meshrelay.ashx', 'ws', 'control.ashx']);
 // What needs nobody: validating these one by one would only make a page slow.
-const PUBLIC = new Set(['health.ashx', 'refresh.ashx', 'MeshServerRootCert.cer', 'terms', 'manifest.json', 'logo.png', 'loginlogo.png', 'pwalogo.png', 'welcome.jpg', 'welcome.png', 'favicon.ico', 'robots.txt']);
-const STATIC = /\.(?:css|js|mjs|map|png|jpe?g|gif|svg|ico|woff2?|ttf|otf|eot|mp3|wasm|webmanifest)$/i;
+const PUBLIC = new Set(['health.ashx', 'refresh.ashx', 'MeshServerRootCert.cer', 'terms', 'manifest.json', 'logo.png', 'loginlogo.png', 'pwalogo.png', 'welcome.jpg', 'welcome.png', 'favicon.ico', 'robots.txt', 'serverpic.ashx']);
+const STATIC = /\.(?:css|js|mjs|map|png|jpe?g|gif|webp|avif|svg|ico|woff2?|ttf|otf|eot|mp3|wasm|webmanifest)$/i;
 
 /** @param {object} parts {config, signIn, refusal, guardRequest, pageCookies} */
 function createHttpHook({ config, signIn, refusal, guardRequest, pageCookies }) {

@@ -9,7 +9,7 @@ const MAX_BYTES = 256 * 1024; // far above what the page sends; a clipboard's te
 /**
  * @param {object|null} table of compile; null while no policy was fetched.
  * @param {Buffer|string} data as it came. @param {object} person see fields.js.
- * @returns {{text: string, action: string, dropped: string[], relay?: object} | {reason: string, action: string, responseid?: *, detail?: string}}
+ * @returns {{text: string, action: string, dropped: string[]} | {reason: string, action: string, responseid?: *, detail?: string}}
  */
 function judgeFrame(table, data, person) {
     if (table === null) { return { reason: 'POLICY_MISSING', action: '' }; }
@@ -23,7 +23,7 @@ function judgeFrame(table, data, person) {
     const verdict = judge(rules, values, person, readField, table.tunnels);
     if (verdict.reason !== undefined) { return { reason: verdict.reason, action: kind, responseid, detail: verdict.field }; }
     const built = (responseid === undefined) ? { action, ...verdict.values } : { action, responseid, ...verdict.values };
-    return { text: JSON.stringify(built), action: kind, dropped: verdict.dropped, relay: relayOf(verdict) };
+    return { text: JSON.stringify(built), action: kind, dropped: verdict.dropped };
 }
 
 function parse(data) {
@@ -36,10 +36,5 @@ function parse(data) {
 
 // It comes back with the answer and is compared by whoever sent it.
 function isResponseId(value) { return value === undefined || Number.isFinite(value) || (typeof value === 'string' && value.length <= 128); }
-
-function relayOf({ verdicts, values }) {
-    const tunnel = Object.values(verdicts).find((verdict) => verdict.relay !== undefined);
-    return tunnel && { id: tunnel.relay, protocol: tunnel.protocol, node: values.nodeid };
-}
 
 module.exports = { judgeFrame, MAX_BYTES };

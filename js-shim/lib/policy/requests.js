@@ -15,7 +15,7 @@ function judgeRequest(table, method, path, query, person) {
     if (rules.length === 0) { return { reason: 'REQUEST_UNKNOWN' }; }
     const verdict = judge(rules, query, person, readArgument, table.tunnels);
     if (verdict.reason !== undefined) { return { reason: verdict.reason === 'FRAME_FIELD' ? 'REQUEST_UNKNOWN' : verdict.reason, detail: verdict.field }; }
-    const found = Object.values(verdict.verdicts);
+    const { found } = verdict;
     return {
         query: verdict.values, dropped: verdict.dropped, needs: verdict.needs,
         node: found.flatMap((one) => one.devices || [])[0], protocol: found.map((one) => one.protocol).find(Boolean),

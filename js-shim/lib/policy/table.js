@@ -33,12 +33,12 @@ function requestRules(table, method, path) {
  * makes a rule that does not know it unfit, so that a check cannot be stepped around by way of a rule with fewer fields.
  * @param {object[]} rules at least one. @param {object} values name → value. @param {object} person see fields.js; also {siteAdmin, everyDevice(): number[]}
  * @param {Function} read readField or readArgument. @param {Map} tunnels of compile.
- * @returns {{values: object, dropped: string[], verdicts: object, needs: object[]} | {reason: string, field?: string}}
+ * @returns {{values: object, dropped: string[], found: object[] (the readers' verdicts), needs: object[]} | {reason: string, field?: string}}
  */
 function judge(rules, values, person, read, tunnels) {
-    const names = Object.keys(values);
-    const dropped = names.filter((name) => !rules.some((rule) => rule.fields.has(name)));
-    const known = names.filter((name) => !dropped.includes(name));
+    const known = [];
+    const dropped = [];
+    for (const name of Object.keys(values)) { (rules.some((rule) => rule.fields.has(name)) ? known : dropped).push(name); }
     let worst = { reason: RANK[2] };
     for (const rule of rules) {
         const result = judgeRule(rule, known, values, person, read, tunnels);
@@ -53,20 +53,19 @@ function judgeRule(rule, known, values, person, read, tunnels) {
     const missing = rule.required.find((name) => values[name] === undefined);
     if (missing !== undefined) { return { reason: 'FRAME_FIELD', field: missing }; }
     const built = {};
-    const verdicts = {};
+    const found = [];
     for (const name of known) {
         const field = rule.fields.get(name);
         const verdict = (field === undefined) ? { reason: 'FRAME_FIELD' } : read(field, values[name], person, values);
         if (verdict.reason !== undefined) { return { reason: verdict.reason, field: name }; }
         built[name] = verdict.value;
-        verdicts[name] = verdict;
+        found.push(verdict);
     }
-    const found = Object.values(verdicts);
     const needs = needsOf(rule, found, tunnels);
     if (needs === null) { return { reason: 'TUNNEL_INVALID' }; }
     const masks = rule.everywhere ? person.everyDevice() : found.flatMap((verdict) => verdict.devices || []).map((id) => person.maskOf(id));
     if (rule.everywhere && masks.length === 0) { return { reason: 'DEVICE_DENIED' }; }
-    return masks.every((mask) => needs.every((need) => meets(mask, need))) ? { values: built, verdicts, needs } : { reason: 'RIGHT_MISSING' };
+    return masks.every((mask) => needs.every((need) => meets(mask, need))) ? { values: built, found, needs } : { reason: 'RIGHT_MISSING' };
 }
 
 // The needs on every device that was named: the rule's own, and the tunnel's if one is asked for.

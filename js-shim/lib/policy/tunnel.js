@@ -9,7 +9,7 @@ const invalid = { reason: 'TUNNEL_INVALID' };
 /**
  * @param {*} value as the page sends it: the mark, then "/meshrelay.ashx?p=2&nodeid=node//…&id=…&rauth=…".
  * @param {object} person see fields.js. @param {object} frame the frame that the value is in, for its device.
- * @returns {{value: string, protocol: number, relay: string} | {reason}}
+ * @returns {{value: string, protocol: number} | {reason}}
  */
 function parseTunnel(value, person, frame) {
     const head = MARK + person.domainUrl + PATH;
@@ -20,7 +20,7 @@ function parseTunnel(value, person, frame) {
     if (!matches(/^[1-9]\d{0,3}$/, p) || !matches(/^[A-Za-z0-9]{1,64}$/, id) || (nodeid !== undefined && nodeid !== frame.nodeid)) { return invalid; }
     if (typeof rauth !== 'string' || !person.ownsRelayCookie(rauth)) { return { reason: 'SESSION_ENDED' }; }
     // MeshCentral and its agents read these without decoding: a cookie's "@" and "$" stay as they are.
-    return { value: `${head}p=${p}&nodeid=${frame.nodeid}&id=${id}&rauth=${rauth}`, protocol: Number(p), relay: id };
+    return { value: `${head}p=${p}&nodeid=${frame.nodeid}&id=${id}&rauth=${rauth}`, protocol: Number(p) };
 }
 
 function matches(pattern, text) { return typeof text === 'string' && pattern.test(text); }

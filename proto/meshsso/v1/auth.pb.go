@@ -858,7 +858,9 @@ type GetGroupLinksRequest struct {
 	// "ugrp/…" or "mesh/…".
 	Group string `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
 	// The version that the caller holds; empty if none.
-	Version       string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	Version string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	// As in ValidateTokenRequest.
+	MaxAge        *durationpb.Duration `protobuf:"bytes,3,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -905,6 +907,13 @@ func (x *GetGroupLinksRequest) GetVersion() string {
 		return x.Version
 	}
 	return ""
+}
+
+func (x *GetGroupLinksRequest) GetMaxAge() *durationpb.Duration {
+	if x != nil {
+		return x.MaxAge
+	}
+	return nil
 }
 
 // GetGroupLinksResponse holds every link of the group, sorted by device id, or none if the caller is up to date.
@@ -972,8 +981,10 @@ func (x *GetGroupLinksResponse) GetLinks() []*Link {
 
 // ListDeviceGroupsRequest asks for one MeshCentral domain.
 type ListDeviceGroupsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Domain        string                 `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Domain string                 `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
+	// As in ValidateTokenRequest.
+	MaxAge        *durationpb.Duration `protobuf:"bytes,2,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1013,6 +1024,13 @@ func (x *ListDeviceGroupsRequest) GetDomain() string {
 		return x.Domain
 	}
 	return ""
+}
+
+func (x *ListDeviceGroupsRequest) GetMaxAge() *durationpb.Duration {
+	if x != nil {
+		return x.MaxAge
+	}
+	return nil
 }
 
 // ListDeviceGroupsResponse holds every tenant's device group, sorted by id.
@@ -1830,16 +1848,18 @@ const file_meshsso_v1_auth_proto_rawDesc = "" +
 	"\tUserGroup\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x12\n" +
-	"\x04name\x18\x03 \x01(\tR\x04name\"F\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\"z\n" +
 	"\x14GetGroupLinksRequest\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\tR\x05group\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\tR\aversion\"\x8a\x01\n" +
+	"\aversion\x18\x02 \x01(\tR\aversion\x122\n" +
+	"\amax_age\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\"\x8a\x01\n" +
 	"\x15GetGroupLinksResponse\x12+\n" +
 	"\x05group\x18\x01 \x01(\v2\x15.meshsso.v1.UserGroupR\x05group\x12\x1c\n" +
 	"\tunchanged\x18\x02 \x01(\bR\tunchanged\x12&\n" +
-	"\x05links\x18\x03 \x03(\v2\x10.meshsso.v1.LinkR\x05links\"1\n" +
+	"\x05links\x18\x03 \x03(\v2\x10.meshsso.v1.LinkR\x05links\"e\n" +
 	"\x17ListDeviceGroupsRequest\x12\x16\n" +
-	"\x06domain\x18\x01 \x01(\tR\x06domain\"r\n" +
+	"\x06domain\x18\x01 \x01(\tR\x06domain\x122\n" +
+	"\amax_age\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\"r\n" +
 	"\x18ListDeviceGroupsResponse\x12,\n" +
 	"\atenants\x18\x01 \x03(\v2\x12.meshsso.v1.TenantR\atenants\x12(\n" +
 	"\x05lobby\x18\x02 \x01(\v2\x12.meshsso.v1.TenantR\x05lobby\"]\n" +
@@ -2014,37 +2034,39 @@ var file_meshsso_v1_auth_proto_depIdxs = []int32{
 	2,  // 6: meshsso.v1.ValidateTokenResponse.verified_by:type_name -> meshsso.v1.VerifiedBy
 	25, // 7: meshsso.v1.ValidateTokenResponse.fresh_for:type_name -> google.protobuf.Duration
 	7,  // 8: meshsso.v1.User.links:type_name -> meshsso.v1.Link
-	9,  // 9: meshsso.v1.GetGroupLinksResponse.group:type_name -> meshsso.v1.UserGroup
-	7,  // 10: meshsso.v1.GetGroupLinksResponse.links:type_name -> meshsso.v1.Link
-	8,  // 11: meshsso.v1.ListDeviceGroupsResponse.tenants:type_name -> meshsso.v1.Tenant
-	8,  // 12: meshsso.v1.ListDeviceGroupsResponse.lobby:type_name -> meshsso.v1.Tenant
-	16, // 13: meshsso.v1.GetPolicyResponse.policy:type_name -> meshsso.v1.Policy
-	17, // 14: meshsso.v1.Policy.frames:type_name -> meshsso.v1.FrameRule
-	19, // 15: meshsso.v1.Policy.tunnels:type_name -> meshsso.v1.TunnelRule
-	18, // 16: meshsso.v1.Policy.requests:type_name -> meshsso.v1.RequestRule
-	21, // 17: meshsso.v1.FrameRule.fields:type_name -> meshsso.v1.Field
-	20, // 18: meshsso.v1.FrameRule.need:type_name -> meshsso.v1.Need
-	21, // 19: meshsso.v1.RequestRule.arguments:type_name -> meshsso.v1.Field
-	20, // 20: meshsso.v1.RequestRule.need:type_name -> meshsso.v1.Need
-	20, // 21: meshsso.v1.TunnelRule.need:type_name -> meshsso.v1.Need
-	3,  // 22: meshsso.v1.Field.type:type_name -> meshsso.v1.FieldType
-	23, // 23: meshsso.v1.ReportRefusalsRequest.refusals:type_name -> meshsso.v1.Refusal
-	1,  // 24: meshsso.v1.Refusal.reason:type_name -> meshsso.v1.Reason
-	4,  // 25: meshsso.v1.AuthService.ValidateToken:input_type -> meshsso.v1.ValidateTokenRequest
-	10, // 26: meshsso.v1.AuthService.GetGroupLinks:input_type -> meshsso.v1.GetGroupLinksRequest
-	12, // 27: meshsso.v1.AuthService.ListDeviceGroups:input_type -> meshsso.v1.ListDeviceGroupsRequest
-	14, // 28: meshsso.v1.AuthService.GetPolicy:input_type -> meshsso.v1.GetPolicyRequest
-	22, // 29: meshsso.v1.AuthService.ReportRefusals:input_type -> meshsso.v1.ReportRefusalsRequest
-	5,  // 30: meshsso.v1.AuthService.ValidateToken:output_type -> meshsso.v1.ValidateTokenResponse
-	11, // 31: meshsso.v1.AuthService.GetGroupLinks:output_type -> meshsso.v1.GetGroupLinksResponse
-	13, // 32: meshsso.v1.AuthService.ListDeviceGroups:output_type -> meshsso.v1.ListDeviceGroupsResponse
-	15, // 33: meshsso.v1.AuthService.GetPolicy:output_type -> meshsso.v1.GetPolicyResponse
-	24, // 34: meshsso.v1.AuthService.ReportRefusals:output_type -> meshsso.v1.ReportRefusalsResponse
-	30, // [30:35] is the sub-list for method output_type
-	25, // [25:30] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	25, // 9: meshsso.v1.GetGroupLinksRequest.max_age:type_name -> google.protobuf.Duration
+	9,  // 10: meshsso.v1.GetGroupLinksResponse.group:type_name -> meshsso.v1.UserGroup
+	7,  // 11: meshsso.v1.GetGroupLinksResponse.links:type_name -> meshsso.v1.Link
+	25, // 12: meshsso.v1.ListDeviceGroupsRequest.max_age:type_name -> google.protobuf.Duration
+	8,  // 13: meshsso.v1.ListDeviceGroupsResponse.tenants:type_name -> meshsso.v1.Tenant
+	8,  // 14: meshsso.v1.ListDeviceGroupsResponse.lobby:type_name -> meshsso.v1.Tenant
+	16, // 15: meshsso.v1.GetPolicyResponse.policy:type_name -> meshsso.v1.Policy
+	17, // 16: meshsso.v1.Policy.frames:type_name -> meshsso.v1.FrameRule
+	19, // 17: meshsso.v1.Policy.tunnels:type_name -> meshsso.v1.TunnelRule
+	18, // 18: meshsso.v1.Policy.requests:type_name -> meshsso.v1.RequestRule
+	21, // 19: meshsso.v1.FrameRule.fields:type_name -> meshsso.v1.Field
+	20, // 20: meshsso.v1.FrameRule.need:type_name -> meshsso.v1.Need
+	21, // 21: meshsso.v1.RequestRule.arguments:type_name -> meshsso.v1.Field
+	20, // 22: meshsso.v1.RequestRule.need:type_name -> meshsso.v1.Need
+	20, // 23: meshsso.v1.TunnelRule.need:type_name -> meshsso.v1.Need
+	3,  // 24: meshsso.v1.Field.type:type_name -> meshsso.v1.FieldType
+	23, // 25: meshsso.v1.ReportRefusalsRequest.refusals:type_name -> meshsso.v1.Refusal
+	1,  // 26: meshsso.v1.Refusal.reason:type_name -> meshsso.v1.Reason
+	4,  // 27: meshsso.v1.AuthService.ValidateToken:input_type -> meshsso.v1.ValidateTokenRequest
+	10, // 28: meshsso.v1.AuthService.GetGroupLinks:input_type -> meshsso.v1.GetGroupLinksRequest
+	12, // 29: meshsso.v1.AuthService.ListDeviceGroups:input_type -> meshsso.v1.ListDeviceGroupsRequest
+	14, // 30: meshsso.v1.AuthService.GetPolicy:input_type -> meshsso.v1.GetPolicyRequest
+	22, // 31: meshsso.v1.AuthService.ReportRefusals:input_type -> meshsso.v1.ReportRefusalsRequest
+	5,  // 32: meshsso.v1.AuthService.ValidateToken:output_type -> meshsso.v1.ValidateTokenResponse
+	11, // 33: meshsso.v1.AuthService.GetGroupLinks:output_type -> meshsso.v1.GetGroupLinksResponse
+	13, // 34: meshsso.v1.AuthService.ListDeviceGroups:output_type -> meshsso.v1.ListDeviceGroupsResponse
+	15, // 35: meshsso.v1.AuthService.GetPolicy:output_type -> meshsso.v1.GetPolicyResponse
+	24, // 36: meshsso.v1.AuthService.ReportRefusals:output_type -> meshsso.v1.ReportRefusalsResponse
+	32, // [32:37] is the sub-list for method output_type
+	27, // [27:32] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_meshsso_v1_auth_proto_init() }

@@ -1,0 +1,16 @@
+'use strict';
+// Which names an account of ours may have: what authsvc.FoldEmail gives and nothing else (vectors for both languages:
+// authsvc/testdata/emails.json). MeshCentral lower-cases names and splits ids at "/", and ids that begin with "~" are
+// reserved for principals that no e-mail may name.
+
+const MAX_BYTES = 254; // RFC 5321 4.5.3.1.3
+const REFUSED = /[A-Z/\\<>"`,\u017F\u212A\uFFFD]|\p{Cc}|\p{Cf}|\p{Z}|\p{Cs}/u;
+
+/** Whether a text is an e-mail in its folded form. */
+function isFoldedEmail(text) {
+    if (typeof text !== 'string' || text.startsWith('~') || Buffer.byteLength(text) > MAX_BYTES) { return false; }
+    const at = text.lastIndexOf('@');
+    return at > 0 && at < text.length - 1 && !REFUSED.test(text) && text === text.toLowerCase();
+}
+
+module.exports = { isFoldedEmail };
