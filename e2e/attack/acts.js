@@ -38,8 +38,10 @@ async function socket(cell) {
     const near = person.socket(target, { bare: row.bare === true });
     cell.sockets.push(near);
     if (cell.far) { cell.sockets.push(cell.far); }
-    await near.opened.catch(() => { });
-    if (row.talk && !near.over) { near.send(row.talk); }
+    let answered = false; // one that MeshCentral has no path for is left hanging
+    near.opened.catch(() => { }).then(() => { answered = true; });
+    await until(() => answered, site.protected ? PATIENCE : 500, 'an answer to the upgrade').catch(() => { });
+    if (row.talk && near.ws.readyState === 1) { near.send(row.talk); }
     // What is let through may stay silent; what is refused ends.
     const refusal = site.protected && cell.expected === 'refused' && !row.silent;
     await until(() => near.over || near.messages.length > 0, refusal ? PATIENCE : 300, 'an end').catch(() => { });
