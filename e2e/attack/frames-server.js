@@ -10,7 +10,7 @@ const row = (action, fields = {}, evidence = nothing, more = {}) => ({
 const noise = (name, text, more = {}) => ({ name, all: '', silent: true, frame: () => text, evidence: nothing, ...more });
 /** One field of a wrong type, whoever sends it. */
 const TEXTS = ['', 'x', '__proto__', 'node//' + 'x'.repeat(5000)];
-const OTHERS = [5, 0, -1, 1.5, true, null, {}, [], ['node//x'], [[]], { length: 9 }];
+const OTHERS = [5, 0, -1, 1.5, true, null, {}, { toString: 1 }, [], ['node//x'], [[]], { length: 9 }];
 const mistyped = (action, field, rest = {}, texts = TEXTS) => [...OTHERS, ...texts].map((value) => ({
     name: `${action}, ${field} = ${JSON.stringify(value).slice(0, 24)}`, all: '', stock: false, frame: () => ({ action, ...rest, [field]: value }), evidence: nothing
 }));

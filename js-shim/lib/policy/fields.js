@@ -65,6 +65,7 @@ function readChat(value, field, person) {
 }
 
 function isText(value, field) { return typeof value === 'string' && value.length <= (field.max || STRING); }
+function isPlain(value) { return ['string', 'number', 'boolean'].includes(typeof value); } // an object may have a toString that throws
 function isList(value, field) { return Array.isArray(value) && value.length <= (field.most || MOST); }
 
 /**
@@ -74,7 +75,7 @@ function isList(value, field) { return Array.isArray(value) && value.length <= (
 function readField(field, value, person, frame) {
     const reader = READERS[field.type];
     if (reader === undefined) { return wrong; } // a type of a newer sidecar fits nothing
-    if (field.values.length > 0 && !field.values.includes(String(value))) { return wrong; }
+    if (field.values.length > 0 && !(isPlain(value) && field.values.includes(String(value)))) { return wrong; }
     return reader(value, field, person, frame);
 }
 
