@@ -21,11 +21,12 @@ const SUPERADMIN = { letter: 'S', email: 'sue@platform.example' };
 const OTHER = { letter: '?', email: 'bob@borealis.example', rights: 0 }; // of the other tenant
 const OWN = 'acme-frontdesk';
 const FOREIGN = 'borealis-dock';
+const DESCRIBED = { own: 'described-own-', foreign: 'described-foreign-' }; // what only MeshCentral says of a device
 const MISSING = 'node//' + crypto.createHash('sha384').update('a device that is nowhere').digest('base64').replace(/\+/g, '@').replace(/\//g, '$');
 
-/** The lab, with somebody whose role is unknown. */
-async function protectedSite(say) {
-    const lab = await startLab({ say });
+/** The lab, with somebody whose role is unknown. @param {object} [options] of startLab */
+async function protectedSite(say, options = {}) {
+    const lab = await startLab({ say, ...options });
     await lab.postgres.query("INSERT INTO users (email, full_name, tenant_id, role) SELECT 'gina@acme.example', 'Gina Guest', tenant_id, 'guest' FROM users WHERE email = 'tina@acme.example'");
     const signIn = (email) => async () => cookieOf(await lab.mesh.get('/?token=' + await lab.token(email), { accept: 'text/html' }));
     return assemble({ protected: true, ...lab, lab }, [...CAST, SUPERADMIN], signIn);
@@ -56,7 +57,7 @@ async function assemble(ground, cast, signIn) {
 function forbiddenFor(letter, { devices }) {
     const words = ({ id, name }) => [id.split('/')[2], Buffer.from(id.split('/')[2].replace(/@/g, '+').replace(/\$/g, '/'), 'base64').toString('hex').toUpperCase(), name];
     if (letter === 'S') { return []; }
-    const people = ['bob@borealis', 'Borealis Freight'];
+    const people = ['bob@borealis', 'Borealis Freight', DESCRIBED.foreign];
     return [...words(devices.foreign), ...people, ...(letter === 'G' ? words(devices.own) : [])];
 }
 
@@ -90,7 +91,7 @@ function administration(site, mesh, secrets) {
             for (const [mesh_, list] of Object.entries(nodes)) { for (const where of ['own', 'foreign']) { if (list.some((node) => node._id === site.devices[where].id)) { site.devices[where].mesh = mesh_; } } }
             site.devices.missing.mesh = site.devices.own.mesh;
             // The agents call themselves after the machine: names of their own, so that one that gets about is known.
-            for (const where of ['own', 'foreign']) { await ask({ action: 'changedevice', nodeid: site.devices[where].id, name: site.devices[where].name, desc: 'of ' + where + crypto.randomBytes(3).toString('hex') }, (m) => m.action === 'event' && m.event.action === 'changenode' && m.event.nodeid === site.devices[where].id); }
+            for (const where of ['own', 'foreign']) { await ask({ action: 'changedevice', nodeid: site.devices[where].id, name: site.devices[where].name, desc: DESCRIBED[where] + crypto.randomBytes(3).toString('hex') }, (m) => m.action === 'event' && m.event.action === 'changenode' && m.event.nodeid === site.devices[where].id); }
             for (const where of ['own', 'foreign']) { await ask({ action: 'setDeviceEvent', nodeid: site.devices[where].id, msg: 'something to read' }, (m) => m.action === 'event' && m.event.action === 'manual' && m.event.nodeid === site.devices[where].id); }
             const { ugroups } = await ask({ action: 'usergroups' }, (m) => m.action === 'usergroups');
             site.ugrp = Object.keys(ugroups || {})[0] || 'ugrp//' + MISSING.split('/')[2];

@@ -70,7 +70,7 @@ test('each frame that does not fit is refused with its reason', () => {
         [{ action: 'events', limit: '5' }, 'FRAME_FIELD'], [{ action: 'events', user: 'user//bob' }, 'RIGHT_MISSING'], [{ action: 'events', nodeid: NODE('a'), user: ME }, 'FRAME_FIELD'],
         [{ action: 'wake', nodeids: NODE('a') }, 'FRAME_FIELD'], [{ action: 'wake', nodeids: [NODE('a'), NODE('b')] }, 'DEVICE_DENIED'], [{ action: 'wake', nodeids: Array(4).fill(NODE('a')) }, 'FRAME_FIELD'],
         [{ action: 'msg', type: 'pskill', nodeid: NODE('a') }, 'FRAME_FIELD'], [{ action: 'msg', type: 'ps', nodeid: NODE('a'), value: TUNNEL }, 'FRAME_FIELD'], [{ action: 'msg', type: 'ps', nodeid: NODE('a'), tag: {} }, 'FRAME_FIELD'],
-        [{ action: 'users' }, 'RIGHT_MISSING'], [{ action: 'names', list: ['abcde'] }, 'FRAME_FIELD'], [{ action: 'names', list: ['a', 'b', 'c'] }, 'FRAME_FIELD'], [{ action: 'names', list: 'ab' }, 'FRAME_FIELD'],
+        [{ action: 'users' }, 'RIGHT_MISSING'], [{ action: 'names', list: ['abcde'] }, 'FRAME_FIELD'], [{ action: 'names', list: ['a\ud800'] }, 'FRAME_FIELD'], [{ action: 'msg', type: 'ps', nodeid: NODE('a'), tag: '\udfff' }, 'FRAME_FIELD'], [{ action: 'names', list: ['a', 'b', 'c'] }, 'FRAME_FIELD'], [{ action: 'names', list: 'ab' }, 'FRAME_FIELD'],
         [{ action: 'names', list: [], mode: 3 }, 'FRAME_FIELD'], [{ action: 'msg', nodeid: NODE('a'), type: { toString: 1 } }, 'FRAME_FIELD'], [{ action: 'names', list: [], mode: { toString: 1, valueOf: 1 } }, 'FRAME_FIELD'], [{ action: 'names', list: [], deep: 1 }, 'FRAME_FIELD'], [{ action: 'future', x: 1 }, 'FRAME_FIELD']
     ];
     for (const [frame, reason] of cases) { assert.equal(send(frame).reason, reason, JSON.stringify(frame).slice(0, 200)); }
