@@ -12,8 +12,8 @@ const { openSocket, passwordHeader } = require('../lab/sockets');
 const { openTunnel } = require('../lab/tunnel');
 
 const CAST = [
-    { letter: 'T', email: 'tina@acme.example', rights: 278728 },
-    { letter: 'A', email: 'adam@acme.example', rights: 409816 },
+    { letter: 'T', email: 'tina@acme.example', rights: 1327304 },
+    { letter: 'A', email: 'adam@acme.example', rights: 1458392 },
     { letter: 'V', email: 'vera@acme.example', rights: 1800 },
     { letter: 'G', email: 'gina@acme.example', rights: 0 }
 ];
