@@ -17,7 +17,7 @@ const EXPECTED = {
 const PEOPLE = { technician: 'tina@acme.example', admin: 'adam@acme.example', viewer: 'vera@acme.example', superadmin: 'sue@platform.example' };
 
 for (const version of ['1.1.51', '1.1.55']) {
-    describe('every tab of MeshCentral ' + version, { timeout: 290000 }, () => {
+    describe('every tab of MeshCentral ' + version, { timeout: 600000 }, () => {
         let lab, browser, counts;
         before(async () => { lab = await startLab({ version, cacheTtl: '30s' }); browser = await startBrowser(); });
         after(async () => { if (browser) { await browser.close(); } if (lab) { await lab.stop(); } });
