@@ -2,6 +2,7 @@
 // The attack suite: every cell against a protected MeshCentral, and what must be refused against one as it is.
 
 const { expand } = require('./cells');
+const { nothing } = require('./evidence');
 const { protectedSite, stockSite } = require('./site');
 const { refusalsSoFar } = require('../lab/metrics');
 const { runCell, startListener } = require('./run');
@@ -69,7 +70,8 @@ async function attackStock({ only, say, stopped }) {
     const breaches = [];
     // Who has no right has none anywhere, and an administrator is a stranger at foreign devices like a technician.
     const telling = ({ row, who, where }) => where === '-' || who === 'T' || (who === 'G' ? where === 'foreign' : where === 'own' && !(who === 'A' && row.inside));
-    const all = cells(only).filter((cell) => cell.expected === 'refused' && site.people[cell.who] && cell.row.stock !== false && telling(cell));
+    const shows = (row) => row.stock !== false && (row.evidence !== nothing || row.fatal); // else there is nothing that could be seen
+    const all = cells(only).filter((cell) => cell.expected === 'refused' && site.people[cell.who] && shows(cell.row) && telling(cell));
     // What ends the server comes last, once each: it takes seconds to come back.
     const order = [...all.filter(({ row }) => !row.fatal && !row.last), ...all.filter(({ row }) => row.last), ...all.filter(({ row, who, where }) => row.fatal && who === 'T' && ['-', 'own'].includes(where))];
     try {

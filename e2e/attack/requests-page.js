@@ -2,12 +2,12 @@
 // HTTP requests and sockets of MeshCentral's other paths: pages, accounts, the server.
 
 const { EVERYBODY } = require('./cells');
+const { nothing: never } = require('./evidence');
 const { fields, key } = require('./http');
 
 const ok = (test = () => true) => (cell) => cell.answer.status === 200 && test(cell.answer, cell);
 // For what is allowed: MeshCentral itself answered, be it that it has none of that name or records no sessions.
 const reached = ({ answer, expected }) => (expected === 'refused' ? answer.status === 200 : !/^(FORBIDDEN|ACCESS_DENIED)|data-meshsso/m.test(answer.body));
-const never = () => false;
 const page = { accept: 'text/html' };
 const read = (target, all, evidence = ok(), more = {}) => ({ name: target || 'the page', all, evidence, request: () => ({ target: '/' + target, headers: page }), ...more });
 const post = (target, values, evidence = never, more = {}) => ({ name: target + ' POST', all: '', evidence, request: (cell) => ({ target: '/' + target, method: 'POST', ...fields(typeof values === 'function' ? values(cell) : values) }), ...more });
