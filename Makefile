@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-go test-shim test-e2e test-image lint verify generate bench build image fuzz prerequisites
+.PHONY: help demo attack test test-go test-shim test-e2e test-image lint verify generate bench build image fuzz prerequisites
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 BUF := tools/npm/node_modules/.bin/buf
@@ -14,6 +14,9 @@ help: ## this list
 
 demo: e2e/node_modules ## everything on this machine: PostgreSQL, meshsso, MeshCentral, two agents, a dashboard (DEMO_CHECK=1: one headless sign-in)
 	@node e2e/bin/demo.js
+
+attack: e2e/node_modules js-shim/node_modules prerequisites ## every frame, tunnel and request, as each role, with and without MeshSSO; the last line is one JSON object
+	@node e2e/bin/attack.js
 
 test: test-go test-shim test-e2e test-image ## every test: Go, JavaScript, end to end, the container image
 

@@ -29,7 +29,7 @@ const SESSIONS = 1000;
 const LIFETIME = 300; // seconds: the default of MESHSSO_CACHE_TTL
 const ME = 'user//tina@acme.example';
 const DEVICES = Array.from({ length: 500 }, (_, i) => 'node//' + String(i).padStart(64, '0'));
-const TECHNICIAN = 278728;
+const TECHNICIAN = 1327304;
 
 async function main(file) {
     const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'meshsso-bench-'));

@@ -60,7 +60,7 @@ var tess = authsvc.User{ID: 1, Email: "Tess@Acme.example", FullName: "Tess \"<b>
 
 func TestRightsNeverBreakThePage(t *testing.T) {
 	want := map[authsvc.Role]uint32{
-		authsvc.RoleNone: 0, authsvc.RoleViewer: 1800, authsvc.RoleTechnician: 278728, authsvc.RoleAdmin: 409816, authsvc.RoleSuperadmin: 409816,
+		authsvc.RoleNone: 0, authsvc.RoleViewer: 1800, authsvc.RoleTechnician: 1327304, authsvc.RoleAdmin: 1458392, authsvc.RoleSuperadmin: 1458392,
 	}
 	for role := range authsvc.Role(20) {
 		mask := meshbridge.DeviceRights(role)
@@ -68,7 +68,7 @@ func TestRightsNeverBreakThePage(t *testing.T) {
 			t.Errorf("%s (%d) has %d", role, role, mask)
 		}
 	}
-	if len(meshbridge.RightNames()) != 20 {
+	if len(meshbridge.RightNames()) != 21 {
 		t.Error(meshbridge.RightNames())
 	}
 }
@@ -142,7 +142,7 @@ func TestGrants(t *testing.T) {
 	for _, c := range []struct {
 		limit authsvc.Role
 		want  uint32
-	}{{authsvc.RoleAdmin, 278728}, {authsvc.RoleViewer, 1800}, {authsvc.RoleNone, 0}} {
+	}{{authsvc.RoleAdmin, 1327304}, {authsvc.RoleViewer, 1800}, {authsvc.RoleNone, 0}} {
 		id := identity(t, w, user, authsvc.RoleViewer, authsvc.KeyDashboard)
 		id.MaxRole = c.limit
 		got, err := b.MapUser(t.Context(), id, "")
@@ -276,5 +276,5 @@ func TestVersion(t *testing.T) {
 
 func ExampleDeviceRights() {
 	fmt.Println(meshbridge.DeviceRights(authsvc.RoleViewer), meshbridge.DeviceRights(authsvc.RoleAdmin))
-	// Output: 1800 409816
+	// Output: 1800 1458392
 }

@@ -29,6 +29,7 @@ var deviceRights = map[string]uint32{
 	"remote-command":   131072,
 	"reset-off":        262144,
 	"guest-sharing":    524288,
+	"device-details":   1048576,
 }
 
 // MeshCentral's page throws half-built over a node link with this bit.
@@ -38,12 +39,12 @@ const manageComputers = 4
 var roleRights = map[authsvc.Role][]string{
 	authsvc.RoleSuperadmin: adminRights,
 	authsvc.RoleAdmin:      adminRights,
-	authsvc.RoleTechnician: {"remote-control", "wake", "notes", "chat", "reset-off"},
+	authsvc.RoleTechnician: {"remote-control", "wake", "notes", "chat", "reset-off", "device-details"},
 	// The desktop without input: only the no-* bits close terminal and files.
 	authsvc.RoleViewer: {"remote-control", "view-only", "no-terminal", "no-files"},
 }
 
-var adminRights = []string{"remote-control", "agent-console", "wake", "notes", "chat", "remote-command", "reset-off"}
+var adminRights = []string{"remote-control", "agent-console", "wake", "notes", "chat", "remote-command", "reset-off", "device-details"}
 
 // RightNames lists every device right that has a name, sorted.
 func RightNames() []string { return slices.Sorted(maps.Keys(deviceRights)) }

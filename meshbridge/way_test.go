@@ -24,8 +24,8 @@ func TestWays(t *testing.T) {
 
 const (
 	viewer     = uint32(1800)
-	technician = uint32(278728)
-	admin      = uint32(409816)
+	technician = uint32(1327304)
+	admin      = uint32(1458392)
 )
 
 // wayWorld has devices that are fine (letters A, B of tenant A, C of B), disputed (S), of no tenant (N), of a tenant that is

@@ -24,10 +24,10 @@ func TestDeviceGroupWay(t *testing.T) {
 		rights uint32
 		tenant string
 	}{
-		"technician": {dashboardToken("tech@acme.example", tenantA, 1, nil), []string{a}, 278728, tenantA},
+		"technician": {dashboardToken("tech@acme.example", tenantA, 1, nil), []string{a}, 1327304, tenantA},
 		"viewer":     {dashboardToken("viewer@acme.example", tenantA, 3, nil), []string{a}, 1800, tenantA},
 		"lowered":    {dashboardToken("admin@acme.example", tenantA, 2, map[string]any{"role": "viewer"}), []string{a}, 1800, tenantA},
-		"superadmin": {dashboardToken("root@everyday.example", tenantB, 4, nil), slices.Sorted(slices.Values([]string{a, b})), 409816, ""},
+		"superadmin": {dashboardToken("root@everyday.example", tenantB, 4, nil), slices.Sorted(slices.Values([]string{a, b})), 1458392, ""},
 		"no role":    {dashboardToken("odd@acme.example", tenantA, 10, nil), nil, 0, tenantA},
 		"no tenant":  {dashboardToken("root@everyday.example", tenantA, 4, map[string]any{"role": "admin"}), nil, 0, ""},
 	} {

@@ -38,32 +38,37 @@ async function socket(cell) {
     const near = person.socket(target, { bare: row.bare === true });
     cell.sockets.push(near);
     if (cell.far) { cell.sockets.push(cell.far); }
-    await near.opened.catch(() => { });
-    if (row.talk && !near.over) { near.send(row.talk); }
+    let answered = false; // one that MeshCentral has no path for is left hanging
+    near.opened.catch(() => { }).then(() => { answered = true; });
+    await until(() => answered, site.protected ? PATIENCE : 500, 'an answer to the upgrade').catch(() => { });
+    if (row.talk && near.ws.readyState === 1) { near.send(row.talk); }
     // What is let through may stay silent; what is refused ends.
     const refusal = site.protected && cell.expected === 'refused' && !row.silent;
     await until(() => near.over || near.messages.length > 0, refusal ? PATIENCE : 300, 'an end').catch(() => { });
-    if (refusal) { await until(() => near.over, PATIENCE, 'the socket ends').catch(() => { }); }
-    cell.denied = dropped(cell) || (near.over === true && !near.messages.includes('c'));
+    // MeshCentral may say that nobody is let in and leave the socket to the browser to close.
+    const ended = () => near.over === true || near.messages.some((m) => m.action === 'close');
+    if (refusal) { await until(ended, PATIENCE, 'the socket ends').catch(() => { }); }
+    cell.denied = dropped(cell) || (ended() && !near.messages.includes('c'));
 }
 
 /** Opens a tunnel to the real device and talks into it. */
 async function inside(cell) {
     const { row: { inside: { p, send }, first, ends }, person, node, nonce, site } = cell;
+    const patience = site.protected ? PATIENCE : 1500; // there, what does not come is not waited for long
     const { rcookie } = await person.cookies();
     const control = await person.channel();
     control.send({ action: 'msg', type: 'tunnel', nodeid: node, usage: p, value: `*/meshrelay.ashx?p=${p}&nodeid=${node}&id=${nonce}&rauth=${rcookie}` });
     cell.relay = person.socket(`/meshrelay.ashx?browser=1&p=${p}&nodeid=${node}&id=${nonce}`);
     cell.sockets.push(cell.relay);
-    await until(() => cell.relay.over || cell.relay.messages.includes('c'), PATIENCE, 'the tunnel is joined or refused');
+    await until(() => cell.relay.over || cell.relay.messages.includes('c'), patience, 'the tunnel is joined or refused');
     const words = send(cell);
-    if (!cell.relay.over && first) { cell.relay.send(words.shift()); await until(() => first(cell), PATIENCE, 'the first answer'); }
+    if (!cell.relay.over && first) { cell.relay.send(words.shift()); await until(() => first(cell) || cell.relay.over, patience, 'the first answer'); }
     for (const word of words) { if (!cell.relay.over) { cell.relay.send(word); } }
-    if (ends) { await until(() => cell.relay.over || cell.row.evidence(cell), PATIENCE, 'the tunnel ends').catch(() => { }); }
+    if (ends) { await until(() => cell.relay.over || cell.row.evidence(cell), patience, 'the tunnel ends').catch(() => { }); }
     // The device reads a tunnel in order: when this comes back, it has read what was before.
     if (!cell.relay.over) {
         cell.relay.send({ ctrlChannel: '102938', type: 'rtt', time: 7 });
-        await until(() => cell.relay.over || cell.relay.messages.some((m) => m.type === 'rtt'), site.protected ? PATIENCE : 1000, 'the device answers in the tunnel').catch(() => { });
+        await until(() => cell.relay.over || cell.relay.messages.some((m) => m.type === 'rtt'), patience, 'the device answers in the tunnel').catch(() => { });
     }
     cell.denied = cell.relay.over === true || dropped(cell);
 }

@@ -15,8 +15,8 @@ const about = (action, test = () => true) => answer(action, (m, cell) => [m.node
 /** The device itself answered. */
 const device = (type, test = () => true) => (cell) => cell.heard().some((m) => m.action === 'msg' && m.type === type && m.nodeid === cell.node && test(m, cell));
 
-/** MeshCentral handed a `msg` on: it says OK for the request, whatever the device makes of it. */
-const routed = (cell) => cell.heard().some((m) => m.action === 'msg' && m.result === 'OK' && m.responseid === cell.nonce);
+/** MeshCentral says OK to a `msg`: enough where it is allowed. Where it is not it says so as well, and tells no device. */
+const routed = (cell) => cell.expected === 'allowed' && cell.heard().some((m) => m.action === 'msg' && m.result === 'OK' && m.responseid === cell.nonce);
 
 /** An event that MeshCentral told its administrator, who hears them all. */
 const event = (action, test = () => true) => (cell) => cell.events().some((e) => e.action === action && test(e, cell));
@@ -30,12 +30,15 @@ const file = (name) => (cell) => fs.existsSync(name(cell));
 /** Something connected to the runner's listener, whose port the cell names. */
 const dialled = (cell) => cell.listener.calls > 0;
 
-/** For what MeshCentral does without a word: it was not refused, and the channel goes on. */
-const passed = (cell) => !cell.refused();
+/** For what MeshCentral does without a word: it is allowed, was not refused, and the channel goes on. */
+const passed = (cell) => cell.expected === 'allowed' && !cell.refused();
+
+/** MeshCentral answered, before or without looking at rights: enough where it is allowed. */
+const taken = (action) => (cell) => cell.expected === 'allowed' && cell.heard().some((m) => m.action === action && m.result !== 'Access denied');
 
 /** Nothing that could be seen: for what only must not be let through. Never of an allowed cell. */
 const nothing = () => false;
 
 const any = (...all) => (cell) => all.some((one) => one(cell));
 
-module.exports = { about, answer, any, device, dialled, event, file, fine, logged, nothing, passed, routed };
+module.exports = { about, answer, any, device, dialled, event, file, fine, logged, nothing, passed, routed, taken };

@@ -3,7 +3,7 @@
 // administrator's. Nothing here is sent that could switch the machine off on which this runs, allowed or not.
 
 const path = require('path');
-const { about, answer, any, device, event, file, nothing, passed, routed } = require('./evidence');
+const { about, answer, any, device, event, file, nothing, passed, routed, taken } = require('./evidence');
 
 const CONTROL = 'TAS'; // remote control, wake, power, notes, chat
 const CONSOLE = 'AS'; // console and commands besides
@@ -14,8 +14,6 @@ const msg = (type, own, fields = {}, evidence = device(type), more = {}) => ({
     name: 'msg ' + type, own, agent: true, evidence,
     frame: (cell) => ({ action: 'msg', type, nodeid: cell.node, ...(typeof fields === 'function' ? fields(cell) : fields) }), ...more
 });
-// MeshCentral took the order; that it knows no network address to wake is its own answer.
-const woken = any(answer('wakedevices'), (cell) => cell.expected === 'allowed' && cell.heard().some((m) => m.action === 'wakedevices' && m.result !== 'Access denied'));
 const mark = (cell) => path.join(cell.site.dir, cell.nonce);
 
 module.exports = [
@@ -47,13 +45,13 @@ module.exports = [
 
     { name: 'getClip', own: '', frame: ({ node }) => ({ action: 'getClip', nodeid: node }), evidence: nothing },
     { name: 'setClip', own: '', frame: ({ node }) => ({ action: 'setClip', nodeid: node, data: 'x' }), evidence: nothing },
-    { name: 'wakedevices', own: CONTROL, frame: ({ node }) => ({ action: 'wakedevices', nodeids: [node] }), evidence: woken },
-    { name: 'wakedevices, own and foreign', all: 'S', frame: ({ site }) => ({ action: 'wakedevices', nodeids: [site.devices.own.id, site.devices.foreign.id] }), evidence: woken },
-    { name: 'wakedevices, a wrong type', own: '', frame: ({ node }) => ({ action: 'wakedevices', nodeids: node }), evidence: answer('wakedevices') },
+    { name: 'wakedevices', own: CONTROL, frame: ({ node }) => ({ action: 'wakedevices', nodeids: [node] }), evidence: taken('wakedevices') },
+    { name: 'wakedevices, own and foreign', all: 'S', frame: ({ site }) => ({ action: 'wakedevices', nodeids: [site.devices.own.id, site.devices.foreign.id] }), evidence: taken('wakedevices') },
+    { name: 'wakedevices, a wrong type', own: '', frame: ({ node }) => ({ action: 'wakedevices', nodeids: node }), evidence: taken('wakedevices') },
     // Of Intel AMT, which this device has not, and flashes of its screen. MeshCentral says "ok" before it looks at rights.
-    { name: 'poweraction, Intel AMT off', own: CONTROL, frame: ({ node }) => ({ action: 'poweraction', nodeids: [node], actiontype: 308 }), evidence: answer('poweraction') },
-    { name: 'poweraction, Intel AMT on', own: CONTROL, frame: ({ node }) => ({ action: 'poweraction', nodeids: [node], actiontype: 302 }), evidence: answer('poweraction') },
-    { name: 'poweraction, flash', own: CONSOLE, frame: ({ node }) => ({ action: 'poweraction', nodeids: [node], actiontype: 400, time: 1 }), evidence: answer('poweraction') },
+    { name: 'poweraction, Intel AMT off', own: CONTROL, frame: ({ node }) => ({ action: 'poweraction', nodeids: [node], actiontype: 308 }), evidence: taken('poweraction') },
+    { name: 'poweraction, Intel AMT on', own: CONTROL, frame: ({ node }) => ({ action: 'poweraction', nodeids: [node], actiontype: 302 }), evidence: taken('poweraction') },
+    { name: 'poweraction, flash', own: CONSOLE, frame: ({ node }) => ({ action: 'poweraction', nodeids: [node], actiontype: 400, time: 1 }), evidence: taken('poweraction') },
     { name: 'poweraction, unknown number', own: '', frame: ({ node }) => ({ action: 'poweraction', nodeids: [node], actiontype: 399 }), evidence: nothing },
     {
         name: 'runcommands', own: CONSOLE, agent: true, evidence: file(mark),
@@ -65,7 +63,7 @@ module.exports = [
     },
     { name: 'runcommands, preset', own: CONSOLE, frame: ({ node }) => ({ action: 'runcommands', nodeids: [node], presetcmd: 0 }), evidence: passed },
     { name: 'runcommands from a file of the server', own: '', frame: ({ node, self }) => ({ action: 'runcommands', nodeids: [node], type: 3, cmdpath: self + '/x.sh' }), evidence: answer('runcommands') },
-    { name: 'toast', own: CONTROL, frame: ({ node }) => ({ action: 'toast', nodeids: [node], title: 'T', msg: 'M' }), evidence: answer('toast') },
+    { name: 'toast', own: CONTROL, frame: ({ node }) => ({ action: 'toast', nodeids: [node], title: 'T', msg: 'M' }), evidence: taken('toast') },
     { name: 'meshmessenger', own: CONTROL, frame: ({ node }) => ({ action: 'meshmessenger', nodeid: node }), evidence: passed },
     { name: 'meshmessenger to a person', all: '', frame: ({ other }) => ({ action: 'meshmessenger', userid: other }), evidence: nothing },
     {
@@ -83,7 +81,7 @@ module.exports = [
 
     // Ways out of the device that no page needs.
     { name: 'getcookie', own: '', frame: ({ node }) => ({ action: 'getcookie', nodeid: node, tcpport: 22, tcpaddr: '127.0.0.1', name: 'x' }), evidence: about('getcookie', (m) => m.cookie !== undefined) },
-    { name: 'amt', own: '', frame: ({ node }) => ({ action: 'amt', nodeid: node, mode: 3, command: 'Get-GeneralSettings' }), evidence: answer('amt') },
+    { name: 'amt', own: '', frame: ({ node }) => ({ action: 'amt', nodeid: node, mode: 3, command: 'Get-GeneralSettings' }), evidence: answer('amt'), fatal: true },
     { name: 'sendmqttmsg', own: '', frame: ({ node }) => ({ action: 'sendmqttmsg', nodeids: [node], topic: 't', msg: 'm' }), evidence: answer('sendmqttmsg') },
     { name: 'getmqttlogin', own: '', frame: ({ node }) => ({ action: 'getmqttlogin', nodeid: node }), evidence: answer('getmqttlogin', (m) => m.pass !== undefined) },
     { name: 'pushmessage', own: '', frame: ({ node }) => ({ action: 'pushmessage', nodeid: node, title: 'T', msg: 'M' }), evidence: nothing },

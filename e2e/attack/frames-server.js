@@ -7,10 +7,10 @@ const row = (action, fields = {}, evidence = nothing, more = {}) => ({
     name: action, all: '', frame: (cell) => ({ action, ...(typeof fields === 'function' ? fields(cell) : fields) }), evidence, ...more
 });
 /** Not a frame that anybody may send: text that is no JSON object with an action. It has no responseid to answer. */
-const noise = (name, text) => ({ name, all: '', silent: true, frame: () => text, evidence: nothing });
+const noise = (name, text, more = {}) => ({ name, all: '', silent: true, frame: () => text, evidence: nothing, ...more });
 /** One field of a wrong type, whoever sends it. */
 const TEXTS = ['', 'x', '__proto__', 'node//' + 'x'.repeat(5000)];
-const OTHERS = [5, 0, -1, 1.5, true, null, {}, [], ['node//x'], [[]], { length: 9 }];
+const OTHERS = [5, 0, -1, 1.5, true, null, {}, { toString: 1 }, [], ['node//x'], [[]], { length: 9 }];
 const mistyped = (action, field, rest = {}, texts = TEXTS) => [...OTHERS, ...texts].map((value) => ({
     name: `${action}, ${field} = ${JSON.stringify(value).slice(0, 24)}`, all: '', stock: false, frame: () => ({ action, ...rest, [field]: value }), evidence: nothing
 }));
@@ -18,7 +18,7 @@ const mistyped = (action, field, rest = {}, texts = TEXTS) => [...OTHERS, ...tex
 module.exports = [
     row('print', ({ nonce }) => ({ value: nonce }), logged),
     row('urlargs', ({ nonce }) => ({ args: { x: nonce } }), logged),
-    row('close', {}, (cell) => cell.control.over === true),
+    row('close', {}, (cell) => cell.control.over === true, { stock: false }),
     row('fileoperation', { fileop: 'createfolder', path: ['user//x'], newfolder: 'x' }, event('updatefiles')),
     row('addplugin', { url: 'https://127.0.0.1:1/x.json' }),
     row('installplugin', { id: 'x' }),
@@ -60,7 +60,7 @@ module.exports = [
     row('no-such-action', {}, answer('no-such-action')),
     row('__proto__'), row('constructor'), row('toString'), row('hasOwnProperty'), row('Ping'), row(' ping'),
     row('ping', ({ node }) => ({ responseid: { nodeid: node } }), nothing, { name: 'ping, an object as responseid', silent: true }),
-    noise('no JSON', '{"action":'), noise('an array', '[{"action":"ping"}]'), noise('null', 'null'), noise('a number', '5'), noise('a string', '"ping"'),
+    noise('no JSON', '{"action":'), noise('an array', '[{"action":"ping"}]'), noise('null', 'null', { fatal: true }), noise('a number', '5'), noise('a string', '"ping"'),
     noise('an empty frame', ''), noise('no action', '{"nodeid":1}'), noise('an action that is a list', '{"action":["users"]}'), noise('deeply nested', '['.repeat(20000)),
     noise('very long', JSON.stringify({ action: 'users', pad: 'x'.repeat(300 * 1024) })),
     { name: 'lastconnect twice in one frame', own: '', foreign: 'S', silent: true, where: ['foreign'], frame: ({ node, site }) => `{"action":"lastconnect","nodeid":"${site.devices.own.id}","nodeid":"${node}"}`, evidence: about('lastconnect') }

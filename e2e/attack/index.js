@@ -2,7 +2,9 @@
 // The attack suite: every cell against a protected MeshCentral, and what must be refused against one as it is.
 
 const { expand } = require('./cells');
+const { nothing } = require('./evidence');
 const { protectedSite, stockSite } = require('./site');
+const { refusalsSoFar } = require('../lab/metrics');
 const { runCell, startListener } = require('./run');
 
 // By surface. The order is that of the run.
@@ -57,20 +59,8 @@ async function attackProtected({ only, say, stopped }) {
 
 // What the operator sees of it: lines of MeshCentral's log, and the sidecar's counter.
 async function refusals({ mesh, lab }) {
-    const { until } = require('../lab/process');
-    const { fetchMetric } = require('../lab/metrics');
     const logged = [...mesh.output().matchAll(/^JWT policy refused: ([A-Z_]+): (\S+) (.*) of (user\/\S+)$/gm)].map(([, reason, surface, kind]) => ({ reason, surface, kind }));
-    // Reports go out every two seconds: when one that was made last has arrived, all have.
-    let before = -1;
-    const counted = await until(async () => {
-        const now = await fetchMetric(lab.sidecar.metricsUrl, 'meshsso_refusals_total');
-        const sum = now.reduce((total, { value }) => total + value, 0);
-        if (sum === before) { return now; }
-        before = sum;
-        await new Promise((resolve) => setTimeout(resolve, 2500)); // longer than a report waits
-        return null;
-    }, 30000, 'the sidecar has heard of every refusal');
-    return { logged, counted };
+    return { logged, counted: await refusalsSoFar(lab, 'tina@acme.example') };
 }
 
 /** @returns {Promise<{cells: number, breaches: {name, how}[]}>} */
@@ -78,11 +68,15 @@ async function attackStock({ only, say, stopped }) {
     const site = await stockSite(say);
     const listener = await startListener();
     const breaches = [];
-    const all = cells(only).filter(({ row, who, expected }) => expected === 'refused' && site.people[who] && row.stock !== false);
+    // Who has no right has none anywhere, and an administrator is a stranger at foreign devices like a technician.
+    const telling = ({ row, who, where }) => where === '-' || who === 'T' || (who === 'G' ? where === 'foreign' : where === 'own' && !(who === 'A' && row.inside));
+    const shows = (row) => row.stock !== false && (row.evidence !== nothing || row.fatal); // else there is nothing that could be seen
+    const all = cells(only).filter((cell) => cell.expected === 'refused' && site.people[cell.who] && shows(cell.row) && telling(cell));
     // What ends the server comes last, once each: it takes seconds to come back.
     const order = [...all.filter(({ row }) => !row.fatal && !row.last), ...all.filter(({ row }) => row.last), ...all.filter(({ row, who, where }) => row.fatal && who === 'T' && ['-', 'own'].includes(where))];
     try {
-        for (const cell of order) {
+        for (const [done, cell] of order.entries()) {
+            if (done % 500 === 499) { say(`unprotected: ${done + 1} of ${order.length} cells`); }
             if (stopped()) { throw new Error('interrupted'); }
             const { success, crashed } = await runCell(site, cell, listener);
             if (success || crashed) { breaches.push({ name: cell.name, how: crashed ? 'ended the server' : 'had its effect' }); }

@@ -63,7 +63,7 @@ module.exports = [
     // Of a device, to look at.
     { name: 'devicepowerevents.ashx', own: 'TAVS', evidence: ok(({ body }) => body.includes('UTC Time')), request: ({ node }) => ({ target: '/devicepowerevents.ashx?id=' + node + '&tf=-60' }) },
     { name: 'devicepowerevents.ashx, a time zone that is none', own: '', fatal: true, silent: true, people: 'TAV', where: ['own'], evidence: () => false, request: ({ node }) => ({ target: '/devicepowerevents.ashx?id=' + node + '&l=xx-invalid&tz=No/Where' }) },
-    { name: 'devicepowerevents.ashx, an offset of no place on earth', own: '', evidence: ok(), request: ({ node }) => ({ target: '/devicepowerevents.ashx?id=' + node + '&tf=99999999999999' }) },
+    { name: 'devicepowerevents.ashx, an offset of no place on earth', own: '', fatal: true, evidence: ok(), request: ({ node }) => ({ target: '/devicepowerevents.ashx?id=' + node + '&tf=99999999999999' }) },
     { name: 'xterm', own: FILES, evidence: ok(({ body }) => body.includes('xterm')), request: ({ node }) => ({ target: '/xterm?nodeid=' + node, headers: { accept: 'text/html' } }) },
     { name: 'messenger', own: FILES, evidence: ok(({ body }) => body.length > 1000), request: ({ node, self }) => ({ target: `/messenger?id=meshmessenger/${node}/${self}&title=x`, headers: { accept: 'text/html' } }) },
     { name: 'messenger with another person', own: '', stock: false, evidence: ok(), request: ({ node, other }) => ({ target: `/messenger?id=meshmessenger/${node}/${other}` }) },

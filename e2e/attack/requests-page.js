@@ -2,18 +2,18 @@
 // HTTP requests and sockets of MeshCentral's other paths: pages, accounts, the server.
 
 const { EVERYBODY } = require('./cells');
+const { nothing: never } = require('./evidence');
 const { fields, key } = require('./http');
 
 const ok = (test = () => true) => (cell) => cell.answer.status === 200 && test(cell.answer, cell);
 // For what is allowed: MeshCentral itself answered, be it that it has none of that name or records no sessions.
 const reached = ({ answer, expected }) => (expected === 'refused' ? answer.status === 200 : !/^(FORBIDDEN|ACCESS_DENIED)|data-meshsso/m.test(answer.body));
-const never = () => false;
 const page = { accept: 'text/html' };
-const read = (target, all, evidence = ok(), more = {}) => ({ name: target.split('?')[0] || 'the page', all, evidence, request: () => ({ target: '/' + target, headers: page }), ...more });
+const read = (target, all, evidence = ok(), more = {}) => ({ name: target || 'the page', all, evidence, request: () => ({ target: '/' + target, headers: page }), ...more });
 const post = (target, values, evidence = never, more = {}) => ({ name: target + ' POST', all: '', evidence, request: (cell) => ({ target: '/' + target, method: 'POST', ...fields(typeof values === 'function' ? values(cell) : values) }), ...more });
 const said = (test) => (cell) => cell.sockets.length > 0 && cell.sockets[0].messages.some(test);
 const socket = (target, more = {}) => ({ name: target.split('?')[0] + ' socket', all: '', evidence: said((m) => m.action !== 'close'), socket: () => ({ target: '/' + target }), ...more });
-const nodeSocket = (target, query) => ({ ...socket(target), all: undefined, own: '', socket: async (cell) => ({ target: '/' + target + '?' + await query(cell) }) });
+const nodeSocket = (target, query, more = {}) => ({ ...socket(target), all: undefined, own: '', ...more, socket: async (cell) => ({ target: '/' + target + '?' + await query(cell) }) });
 // Everybody in the world gets it from MeshCentral, so that one who is signed in gets nothing by it; refused all the same.
 const PUBLIC = { stock: false };
 
@@ -38,8 +38,8 @@ module.exports = [
     read('pluginadmin.ashx?pin=x', ''), read('auth-duo', ''), read('add-duo', ''), read('control-redirect.ashx?n=x&p=80&c=x', ''), read('newAccountCaptcha.ashx?x=1', ''),
     read('captcha.ashx', ''), read('ipkvm.ashx/x', ''), read('no-such-path', ''), read('meshcentral-data/config.json', ''), read('control.ashx', '', never), read('meshrelay.ashx', '', never),
 
-    post('', { action: 'changepassword', apassword0: 'x', apassword1: 'Mallory1!', apassword2: 'Mallory1!' }),
-    post('', { action: 'deleteaccount', apassword1: 'x', apassword2: 'x' }),
+    post('', { action: 'changepassword', apassword0: 'x', apassword1: 'Mallory1!', apassword2: 'Mallory1!' }, never, { name: 'the page POST, changing the password' }),
+    post('', { action: 'deleteaccount', apassword1: 'x', apassword2: 'x' }, never, { name: 'the page POST, deleting the account' }),
     post('login', { action: 'login', username: 'x', password: 'x' }, never, PUBLIC),
     post('tokenlogin', { token: 'x' }, never, PUBLIC),
     post('changepassword', { apassword0: 'x', apassword1: 'Mallory1!', apassword2: 'Mallory1!' }),
@@ -62,7 +62,7 @@ module.exports = [
     nodeSocket('localrelay.ashx', ({ node, nonce }) => `nodeid=${node}&tcpport=22&id=${nonce}`),
     ...['mstscrelay.ashx', 'sshrelay.ashx', 'sshterminalrelay.ashx', 'sshfilesrelay.ashx'].map((target) => nodeSocket(target, async (cell) => `nodeid=${cell.node}&tcpport=22&auth=${(await cell.person.cookies()).cookie}`)),
     nodeSocket('devicefile.ashx', async (cell) => `c=${(await cell.person.cookies()).cookie}&n=${key(cell.node)}&f=/etc/hostname&id=${cell.nonce}`),
-    nodeSocket('devicefile.ashx', async (cell) => `id=${cell.nonce}&auth=${(await cell.person.cookies()).cookie}&nodeid=${cell.node}`),
+    nodeSocket('devicefile.ashx', async (cell) => `id=${cell.nonce}&auth=${(await cell.person.cookies()).cookie}&nodeid=${cell.node}`, { name: 'devicefile.ashx socket of a relay' }),
     socket('control.ashx?auth=x', { name: 'control.ashx with a cookie that is none', bare: true, evidence: said((m) => m.action === 'userinfo') }),
     { name: 'control.ashx with another\'s relay cookie', all: '', bare: true, evidence: said((m) => m.action === 'userinfo'), socket: async (cell) => ({ target: '/control.ashx?auth=' + (await cell.person.cookies()).rcookie }) }
 ];

@@ -53,7 +53,7 @@ async function runCell(site, cell, listener) {
     }
     for (const socket of what.sockets) { socket.ws.terminate(); }
     if (what.victim) { what.victim.stop(); }
-    if (row.again && !crashed) { await person.enter(); }
+    if (row.again && !crashed) { await person.enter().catch(async (err) => { note = err.message; crashed = await died(site); }); }
     return { denied: state.denied, success, crashed, note };
 }
 

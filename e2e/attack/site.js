@@ -12,8 +12,8 @@ const { openSocket, passwordHeader } = require('../lab/sockets');
 const { openTunnel } = require('../lab/tunnel');
 
 const CAST = [
-    { letter: 'T', email: 'tina@acme.example', rights: 278728 },
-    { letter: 'A', email: 'adam@acme.example', rights: 409816 },
+    { letter: 'T', email: 'tina@acme.example', rights: 1327304 },
+    { letter: 'A', email: 'adam@acme.example', rights: 1458392 },
     { letter: 'V', email: 'vera@acme.example', rights: 1800 },
     { letter: 'G', email: 'gina@acme.example', rights: 0 }
 ];
@@ -21,11 +21,12 @@ const SUPERADMIN = { letter: 'S', email: 'sue@platform.example' };
 const OTHER = { letter: '?', email: 'bob@borealis.example', rights: 0 }; // of the other tenant
 const OWN = 'acme-frontdesk';
 const FOREIGN = 'borealis-dock';
+const DESCRIBED = { own: 'described-own-', foreign: 'described-foreign-' }; // what only MeshCentral says of a device
 const MISSING = 'node//' + crypto.createHash('sha384').update('a device that is nowhere').digest('base64').replace(/\+/g, '@').replace(/\//g, '$');
 
-/** The lab, with somebody whose role is unknown. */
-async function protectedSite(say) {
-    const lab = await startLab({ say });
+/** The lab, with somebody whose role is unknown. @param {object} [options] of startLab */
+async function protectedSite(say, options = {}) {
+    const lab = await startLab({ say, ...options });
     await lab.postgres.query("INSERT INTO users (email, full_name, tenant_id, role) SELECT 'gina@acme.example', 'Gina Guest', tenant_id, 'guest' FROM users WHERE email = 'tina@acme.example'");
     const signIn = (email) => async () => cookieOf(await lab.mesh.get('/?token=' + await lab.token(email), { accept: 'text/html' }));
     return assemble({ protected: true, ...lab, lab }, [...CAST, SUPERADMIN], signIn);
@@ -56,7 +57,7 @@ async function assemble(ground, cast, signIn) {
 function forbiddenFor(letter, { devices }) {
     const words = ({ id, name }) => [id.split('/')[2], Buffer.from(id.split('/')[2].replace(/@/g, '+').replace(/\$/g, '/'), 'base64').toString('hex').toUpperCase(), name];
     if (letter === 'S') { return []; }
-    const people = ['bob@borealis', 'Borealis Freight'];
+    const people = ['bob@borealis', 'Borealis Freight', DESCRIBED.foreign];
     return [...words(devices.foreign), ...people, ...(letter === 'G' ? words(devices.own) : [])];
 }
 
@@ -90,7 +91,7 @@ function administration(site, mesh, secrets) {
             for (const [mesh_, list] of Object.entries(nodes)) { for (const where of ['own', 'foreign']) { if (list.some((node) => node._id === site.devices[where].id)) { site.devices[where].mesh = mesh_; } } }
             site.devices.missing.mesh = site.devices.own.mesh;
             // The agents call themselves after the machine: names of their own, so that one that gets about is known.
-            for (const where of ['own', 'foreign']) { await ask({ action: 'changedevice', nodeid: site.devices[where].id, name: site.devices[where].name, desc: 'of ' + where + crypto.randomBytes(3).toString('hex') }, (m) => m.action === 'event' && m.event.action === 'changenode' && m.event.nodeid === site.devices[where].id); }
+            for (const where of ['own', 'foreign']) { await ask({ action: 'changedevice', nodeid: site.devices[where].id, name: site.devices[where].name, desc: DESCRIBED[where] + crypto.randomBytes(3).toString('hex') }, (m) => m.action === 'event' && m.event.action === 'changenode' && m.event.nodeid === site.devices[where].id); }
             for (const where of ['own', 'foreign']) { await ask({ action: 'setDeviceEvent', nodeid: site.devices[where].id, msg: 'something to read' }, (m) => m.action === 'event' && m.event.action === 'manual' && m.event.nodeid === site.devices[where].id); }
             const { ugroups } = await ask({ action: 'usergroups' }, (m) => m.action === 'usergroups');
             site.ugrp = Object.keys(ugroups || {})[0] || 'ugrp//' + MISSING.split('/')[2];
@@ -119,7 +120,7 @@ function administration(site, mesh, secrets) {
                 relay.ws.terminate();
             }
         },
-        notesOf: async (node) => (await ask({ action: 'getNotes', id: node }, (m) => m.action === 'getNotes' && m.id === node)).notes,
+        notesOf: async (node) => (node === MISSING ? null : (await ask({ action: 'getNotes', id: node }, (m) => m.action === 'getNotes' && m.id === node)).notes),
         /** Whether both agents are connected. */
         async online() {
             const { nodes } = await ask({ action: 'nodes', responseid: 'online' }, (m) => m.action === 'nodes');
@@ -129,8 +130,11 @@ function administration(site, mesh, secrets) {
         /** After a crash: MeshCentral and everybody in it again, the agents at once instead of when they try next. */
         async recover() {
             site.crashes++;
-            await mesh.start();
-            await site.enter();
+            await until(async () => {
+                await mesh.stop();
+                await mesh.start();
+                return site.enter().then(() => true, () => false); // what comes back with the agents may end it once more
+            }, 60000, 'MeshCentral runs again');
         },
         async agentsBack() {
             if (await site.online()) { return; }

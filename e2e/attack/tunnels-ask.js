@@ -14,13 +14,13 @@ async function value(cell, changes = {}) {
 }
 
 const ask = (name, own, changes, more = {}) => ({
-    name: 'tunnel ' + name, own, agent: true, evidence: routed,
+    name: 'tunnel ' + name, own, agent: true, stock: false, evidence: routed, // what a device makes of it shows in tunnels-inside.js
     frame: async (cell) => {
         const made = typeof changes === 'function' ? await changes(cell) : changes;
         return { action: 'msg', type: 'tunnel', nodeid: cell.node, usage: 2, value: await value(cell, made), ...made.fields };
     }, ...more
 });
-const elsewhere = { listener: true, tunnel: true, evidence: dialled };
+const elsewhere = { stock: true, listener: true, tunnel: true, evidence: dialled };
 const host = (name, head) => ask(name, '', (cell) => ({ head: head(cell.listener.port) }), elsewhere);
 
 module.exports = [

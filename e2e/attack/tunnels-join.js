@@ -9,13 +9,13 @@ const joined = (cell) => cell.sockets.some((socket) => socket.messages.some((m) 
 
 /** @param {(cell) => string} query of the browser's end; its id is the cell's. */
 const join = (name, own, query, more = {}) => ({
-    name: 'relay ' + name, own, evidence: joined, device: true,
+    name: 'relay ' + name, own, evidence: joined, device: true, stock: false, // joined to oneself, no harm is done there
     socket: async (cell) => ({ target: '/meshrelay.ashx?' + await query(cell) }), ...more
 });
 const plain = (cell, p = 2) => `browser=1&p=${p}&nodeid=${cell.node}&id=${cell.nonce}`;
 // MeshCentral tells the device itself to connect, to a port of its own or of any address that it reaches. What is left of such
 // a URL may be an ordinary tunnel: then the port was dropped.
-const port = (name, query, more = {}) => join(name, '', (cell) => query(cell, cell.listener.port), { listener: true, tunnel: true, device: false, agent: true, evidence: dialled, ...more });
+const port = (name, query, more = {}) => join(name, '', (cell) => query(cell, cell.listener.port), { listener: true, tunnel: true, device: false, agent: true, stock: true, evidence: dialled, ...more });
 
 module.exports = [
     ...Object.entries(KINDS).map(([p, own]) => join('of kind ' + p, own, (cell) => plain(cell, p))),

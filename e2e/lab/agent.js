@@ -10,6 +10,7 @@ const { run, start, until } = require('./process');
 /**
  * Starts Xvfb with a terminal in it, and an agent that shows it.
  * @param {string} dir an existing folder. @param {object} mesh of startMeshCentral. @param {object} options {meshId, name}
+ * @returns {Promise<object>} {name, dir, stop(), restart()}
  */
 async function startAgent(dir, mesh, { meshId, name }) {
     const started = []; // stopped in reverse, whatever fails on the way
@@ -22,13 +23,25 @@ async function startAgent(dir, mesh, { meshId, name }) {
         started.push(await start('xterm', ['xterm', '-geometry', '100x30+40+40', '-bg', 'navy', '-fg', 'yellow', '-T', name], { log: path.join(dir, 'xterm.log'), cwd: dir, env }));
         await installAgent(dir, mesh, meshId, name);
         // It prints nothing: whether it is online is MeshCentral's to say.
-        const up = async () => started.push(await start('meshagent', [path.join(dir, 'meshagent'), 'connect'], { log: path.join(dir, 'agent.log'), cwd: dir, env }));
-        await up();
-        return { name, dir, stop, restart: async () => { await started.pop().stop('SIGKILL'); await up(); } };
+        const agent = await keepRunning(() => start('meshagent', [path.join(dir, 'meshagent'), 'connect'], { log: path.join(dir, 'agent.log'), cwd: dir, env }));
+        started.push(agent);
+        return { name, dir, stop, restart: agent.restart };
     } catch (err) {
         await stop();
         throw err;
     }
+}
+
+// As under a service manager: an agent that ends by itself is started again a second later.
+async function keepRunning(startOne) {
+    let current = null;
+    const up = async () => {
+        const child = current = await startOne();
+        child.exited.then(() => { if (current === child) { setTimeout(() => { if (current === child) { up().catch(() => { }); } }, 1000).unref(); } });
+    };
+    const down = async (signal) => { const child = current; current = null; if (child !== null) { await child.stop(signal); } };
+    await up();
+    return { stop: down, restart: async () => { await down('SIGKILL'); await up(); } };
 }
 
 async function installAgent(dir, mesh, meshId, name) {

@@ -10,7 +10,7 @@ const { openSocket } = require('./sockets');
  * @param {object} who {letter, email, signIn(): Promise<string> of a session's cookie, forbidden: string[] never to be heard}
  */
 function createPerson(mesh, { letter, email, signIn, forbidden = [] }) {
-    const leaks = []; // {word, where, text} of what this person should not have received
+    const leaks = []; // {word, where, text: what is around it, without what could be a credential} of what this person should not have received
     const open = new Set();
     let cookie = null, page = '', control = null;
 
@@ -19,11 +19,12 @@ function createPerson(mesh, { letter, email, signIn, forbidden = [] }) {
         if (text.includes('"type":"ps')) { return; } // the processes of this very machine, on which every device of the lab runs
         for (const word of forbidden) {
             const at = text.indexOf(word);
-            if (at >= 0) { leaks.push({ word, where, text: text.slice(Math.max(0, at - 80), at + 80) }); }
+            if (at >= 0) { leaks.push({ word, where, text: text.slice(Math.max(0, at - 80), at + 80).replace(/[\w@$+/=-]{70,}/g, '…') }); }
         }
     }
 
     async function enter() {
+        if (control !== null) { control.ws.terminate(); control = null; } // of a session that may be over
         cookie = await signIn();
         const root = await request('/', { headers: { accept: 'text/html' } });
         page = root.body;

@@ -30,14 +30,20 @@ function openSocket(url, target, options = {}) {
             const done = (finish, value) => { waiting.delete(look); clearTimeout(timer); finish(value); };
             const look = () => {
                 for (; at < messages.length; at++) { if (match(messages[at])) { return done(resolve, messages[at]); } }
-                if (ended) { done(reject, new Error('the socket ended; it said ' + JSON.stringify(messages.slice(-5)).slice(0, 400))); }
+                if (ended) { done(reject, new Error('the socket ended; its last messages were ' + kinds(messages))); }
             };
-            const timer = setTimeout(() => done(reject, new Error('no such message in ' + ms / 1000 + ' s; the last were ' + JSON.stringify(messages.slice(-5)).slice(0, 400))), ms);
+            const timer = setTimeout(() => done(reject, new Error('no such message in ' + ms / 1000 + ' s; the last were ' + kinds(messages))), ms);
             waiting.add(look);
             look();
         });
     }
     return { ws, opened, closed, messages, next, send, close: () => ws.close() };
+}
+
+// For an error: of what kind the last messages were. Their content holds cookies.
+function kinds(messages) {
+    const kind = (m) => (Buffer.isBuffer(m) ? m.length + ' bytes' : m === null || typeof m !== 'object' ? typeof m : ['action', 'type', 'cause', 'msg', 'result'].map((name) => m[name]).filter((word) => typeof word === 'string' && /^[\w .:-]{1,60}$/.test(word)).join(' '));
+    return JSON.stringify(messages.slice(-5).map(kind));
 }
 
 function parse(text) { try { return JSON.parse(text); } catch (err) { return text; } }

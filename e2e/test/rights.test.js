@@ -9,7 +9,7 @@ const { listNodes, openSocket } = require('../lab/sockets');
 const { openTerminal, openTunnel, runIn } = require('../lab/tunnel');
 
 const TECHNICIAN = 8 + 64 + 128 + 16384 + 262144;
-const ADMIN = 409816;
+const ADMIN = 1458392;
 const VIEWER = 1800;
 
 describe('rights', { timeout: 280000 }, () => {

@@ -147,7 +147,7 @@ for (const database of ['nedb', 'postgres']) {
                 assert.equal((await looks(framed.view)).loginForm, false);
                 const { until } = require('../lab/process');
                 const { nodesOfAdmin } = require('../lab');
-                await until(async () => (await nodesOfAdmin(lab)).some((node) => node._id === device.nodeId && node.conn === 1), 60000, 'the agent came back');
+                await until(async () => (await nodesOfAdmin(lab)).some((node) => node._id === device.nodeId && node.conn === 1), 120000, 'the agent came back');
                 const again = await open(profile, 'frame', deviceUrl(lab.mesh, token, device.nodeId, 12));
                 assert.equal(await useTerminal(again.view, 'echo back-$((40+2))', /^back-\d+$/), 'back-42');
             } finally { await profile.close(); }

@@ -145,7 +145,7 @@ for (const way of ['links', 'group']) {
             await lab.mesh.stop();
             await lab.mesh.start();
             admin = await adminSocket();
-            await until(async () => (await nodesOfAdmin(lab)).filter((node) => node.conn === 1).length >= 2, 60000, 'the agents came back');
+            await until(async () => (await nodesOfAdmin(lab)).filter((node) => node.conn === 1).length >= 2, 120000, 'the agents came back'); // in their own time: they wait longer after each try that failed
             await until(async () => (await reach('tina@acme.example')).join() === acme.nodeId, 15000, 'tina reaches hers');
             await refused('tina@acme.example', borealis.nodeId);
             await works('tina@acme.example', acme.nodeId);

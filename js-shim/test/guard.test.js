@@ -98,6 +98,24 @@ test('without a policy no frame passes, and whoever waits for an answer gets one
     assert.deepEqual(JSON.parse(s.seen.at(-1)), { action: 'ping', responseid: 'r', result: 'Access denied' });
 });
 
+test('a frame or message that cannot be judged is refused and does not end the server', () => {
+    const s = stage();
+    s.webserver.meshUserHandler.CreateMeshUser(null, null, s.ws, s.req, null, { id: '' }, s.user);
+    s.ws.on('message', (data) => s.got.push(data));
+    s.parts.policy.table = () => { throw new TypeError('of ours'); };
+    s.ws.emit('message', Buffer.from('{"action":"ping"}'));
+    assert.deepEqual([s.got, s.ws.ended], [[], false]);
+    assert.ok(s.seen.includes('control  INTERNAL') && s.seen.some((text) => /of ours/.test(text)), String(s.seen));
+    const odd = relay(VIEWER);
+    odd.ws.emit('message', '{"ctrlChannel":{"toString":1},"type":"options"}');
+    odd.ws.emit('message', '2');
+    odd.ws.emit('message', '{"ctrlChannel":{"toString":1},"type":"lock"}');
+    assert.deepEqual(odd.got.map((text) => (text === '2' ? text : JSON.parse(text).type)), ['options', '2']);
+    odd.parts.people.sessionMask = () => { throw new TypeError('of ours'); };
+    odd.ws.emit('message', command(1));
+    assert.deepEqual([odd.got.length, odd.ws.ended, odd.seen.at(-1)], [2, true, 'relay fault INTERNAL']);
+});
+
 test('an exception behind a frame or a right does not end the server', () => {
     const faults = [];
     const s = stage();

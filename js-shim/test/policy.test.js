@@ -70,8 +70,8 @@ test('each frame that does not fit is refused with its reason', () => {
         [{ action: 'events', limit: '5' }, 'FRAME_FIELD'], [{ action: 'events', user: 'user//bob' }, 'RIGHT_MISSING'], [{ action: 'events', nodeid: NODE('a'), user: ME }, 'FRAME_FIELD'],
         [{ action: 'wake', nodeids: NODE('a') }, 'FRAME_FIELD'], [{ action: 'wake', nodeids: [NODE('a'), NODE('b')] }, 'DEVICE_DENIED'], [{ action: 'wake', nodeids: Array(4).fill(NODE('a')) }, 'FRAME_FIELD'],
         [{ action: 'msg', type: 'pskill', nodeid: NODE('a') }, 'FRAME_FIELD'], [{ action: 'msg', type: 'ps', nodeid: NODE('a'), value: TUNNEL }, 'FRAME_FIELD'], [{ action: 'msg', type: 'ps', nodeid: NODE('a'), tag: {} }, 'FRAME_FIELD'],
-        [{ action: 'users' }, 'RIGHT_MISSING'], [{ action: 'names', list: ['abcde'] }, 'FRAME_FIELD'], [{ action: 'names', list: ['a', 'b', 'c'] }, 'FRAME_FIELD'], [{ action: 'names', list: 'ab' }, 'FRAME_FIELD'],
-        [{ action: 'names', list: [], mode: 3 }, 'FRAME_FIELD'], [{ action: 'names', list: [], deep: 1 }, 'FRAME_FIELD'], [{ action: 'future', x: 1 }, 'FRAME_FIELD']
+        [{ action: 'users' }, 'RIGHT_MISSING'], [{ action: 'names', list: ['abcde'] }, 'FRAME_FIELD'], [{ action: 'names', list: ['a\ud800'] }, 'FRAME_FIELD'], [{ action: 'msg', type: 'ps', nodeid: NODE('a'), tag: '\udfff' }, 'FRAME_FIELD'], [{ action: 'names', list: ['a', 'b', 'c'] }, 'FRAME_FIELD'], [{ action: 'names', list: 'ab' }, 'FRAME_FIELD'],
+        [{ action: 'names', list: [], mode: 3 }, 'FRAME_FIELD'], [{ action: 'msg', nodeid: NODE('a'), type: { toString: 1 } }, 'FRAME_FIELD'], [{ action: 'names', list: [], mode: { toString: 1, valueOf: 1 } }, 'FRAME_FIELD'], [{ action: 'names', list: [], deep: 1 }, 'FRAME_FIELD'], [{ action: 'future', x: 1 }, 'FRAME_FIELD']
     ];
     for (const [frame, reason] of cases) { assert.equal(send(frame).reason, reason, JSON.stringify(frame).slice(0, 200)); }
     assert.equal(send({ action: 'msg', type: 'ps', nodeid: NODE('a') }, person({ [NODE('a')]: VIEWER })).reason, 'RIGHT_MISSING');
@@ -129,7 +129,7 @@ test('twenty thousand random and mutated frames: never a throw, never a device t
     let state = 20261122;
     const random = (n) => { state = (Math.imul(state, 1103515245) + 12345) >>> 0; return Math.floor(state / 4294967296 * n); };
     const seeds = ['{"action":"ping"}', JSON.stringify({ action: 'msg', type: 'tunnel', nodeid: NODE('a'), value: TUNNEL }), JSON.stringify({ action: 'events', nodeid: NODE('b'), limit: 5 }), JSON.stringify({ action: 'wake', nodeids: [NODE('a'), NODE('b')] })];
-    const odd = ['null', '{}', '[]', '-1', '1e999', '"x"', 'true', '""', '"\\u0000"', '{"a":{"b":[]}}', JSON.stringify(NODE('b')), JSON.stringify(NODE('a'))];
+    const odd = ['null', '{}', '[]', '-1', '1e999', '"x"', 'true', '""', '"\\u0000"', '{"a":{"b":[]}}', '{"toString":1}', JSON.stringify(NODE('b')), JSON.stringify(NODE('a'))];
     let passed = 0;
     for (let i = 0; i < 20000; i++) {
         let text = seeds[random(seeds.length)];

@@ -55,6 +55,8 @@ var refusedPaths = []string{
 // refusedNames are fields, arguments and cookies that are refused or dropped where they do harm.
 var refusedNames = []string{
 	"tcpport", "tcpaddr", "udpport", "udpaddr", "rauth", "token", "login", "user", "pass", "slowrelay", "tz", "l", "guestname", "cmdpath", "remove",
+	// Inside a tunnel: what a viewer may not do, a direct connection, another kind than the tunnel's, anything before the kind.
+	"input", "webrtc", "kind", "early", "fault",
 }
 
 // RefusedActions lists the actions that MeshCentral has and nobody of ours may send, sorted.

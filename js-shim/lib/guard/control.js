@@ -5,7 +5,7 @@ const { judgeFrame } = require('../policy/frames');
 const { personOf } = require('./person');
 
 /**
- * @param {object} webserver MeshCentral's. @param {object} parts {people, cookies, live, sessions, policy, refusals}
+ * @param {object} webserver MeshCentral's. @param {object} parts {people, cookies, live, sessions, policy, refusals, log}
  */
 function guardControl(webserver, parts) {
     const { people, live, sessions, refusals } = parts;
@@ -45,7 +45,7 @@ function guardControl(webserver, parts) {
 
     function pass(ws, data, session, person) {
         if (sessions.find(session.key, session.userId) !== session) { ws.terminate(); return null; }
-        const verdict = judgeFrame(parts.policy.table(), data, person);
+        const verdict = judged(data, person);
         if (verdict.reason !== undefined) {
             refusals.note('control', nameOf(verdict), verdict.reason, session.userId);
             answer(ws, verdict);
@@ -53,6 +53,14 @@ function guardControl(webserver, parts) {
         }
         for (const field of verdict.dropped) { refusals.note('control', verdict.action + '.' + field, 'FIELD_UNKNOWN', session.userId); }
         return verdict.text;
+    }
+
+    // A fault of ours refuses the frame and does not end the server.
+    function judged(data, person) {
+        try { return judgeFrame(parts.policy.table(), data, person); } catch (err) {
+            parts.log.fault('a frame of ' + person.id + ' could not be judged: ' + err.message);
+            return { reason: 'INTERNAL', action: '' };
+        }
     }
 
     return { restore() { handler.CreateMeshUser = create; } };

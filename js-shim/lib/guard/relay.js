@@ -2,7 +2,7 @@
 // The browser's end of a tunnel: one device, one kind, and from a person who may only look, nothing but looking.
 
 /**
- * @param {object} webserver MeshCentral's. @param {object} parts {people, live, sessions, policy, refusals}
+ * @param {object} webserver MeshCentral's. @param {object} parts {people, live, sessions, policy, refusals, log}
  */
 function guardRelay(webserver, parts) {
     const { people, live, sessions, refusals } = parts;
@@ -31,7 +31,7 @@ function guardRelay(webserver, parts) {
         let begun = false; // the device was told the kind of the tunnel
         ws.emit = function (event, data, ...more) {
             if (event !== 'message') { return emit.call(ws, event, data, ...more); }
-            const verdict = begun ? later(data, tunnel) : first(data, tunnel);
+            const verdict = judged(() => (begun ? later(data, tunnel) : first(data, tunnel)));
             if (verdict.reason === undefined) {
                 begun = begun || isKind(data);
                 return emit.call(ws, 'message', verdict.data === undefined ? data : verdict.data, ...more);
@@ -40,6 +40,14 @@ function guardRelay(webserver, parts) {
             if (verdict.end) { ws.terminate(); }
             return true;
         };
+    }
+
+    // A fault of ours ends the tunnel and not the server.
+    function judged(judge) {
+        try { return judge(); } catch (err) {
+            parts.log.fault('a message of a tunnel could not be judged: ' + err.message);
+            return { kind: 'fault', reason: 'INTERNAL', end: true };
+        }
     }
 
     // MeshCentral joins two sockets and looks no further: what the tunnel is, the device learns from its first message.
@@ -91,7 +99,7 @@ function parse(data) {
     } catch (err) { return null; }
 }
 
-function controlOf(data) { const message = parse(data); return (message !== null && String(message.ctrlChannel) === '102938') ? message : null; }
+function controlOf(data) { const message = parse(data); return (message !== null && (message.ctrlChannel === '102938' || message.ctrlChannel === 102938)) ? message : null; }
 
 // Before the kind is said, the device takes options in this form too.
 function optionsOf(data) { const message = parse(data); return (message !== null && message.type === 'options') ? message : null; }

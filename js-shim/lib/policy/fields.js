@@ -7,6 +7,7 @@ const { parseTunnel } = require('./tunnel');
 const KEY = /^[A-Za-z0-9@$]{64}$/;
 const RELAY_ID = /^[A-Za-z0-9]{1,64}$/;
 const CHAT_ID = /^meshmessenger\/(node\/[^/]*\/[A-Za-z0-9@$]{64})\/(user\/[^/]*\/[^/]+)$/;
+const LONE_SURROGATE = /\p{Surrogate}/u; // no UTF-8 has it: a device that sends it back loses its connection
 const STRING = 256; // characters, where the policy names no other limit
 const MOST = 1000; // elements
 
@@ -64,7 +65,8 @@ function readChat(value, field, person) {
     return verdict.reason ? verdict : { value, devices: verdict.devices };
 }
 
-function isText(value, field) { return typeof value === 'string' && value.length <= (field.max || STRING); }
+function isText(value, field) { return typeof value === 'string' && value.length <= (field.max || STRING) && !LONE_SURROGATE.test(value); }
+function isPlain(value) { return ['string', 'number', 'boolean'].includes(typeof value); } // an object may have a toString that throws
 function isList(value, field) { return Array.isArray(value) && value.length <= (field.most || MOST); }
 
 /**
@@ -74,7 +76,7 @@ function isList(value, field) { return Array.isArray(value) && value.length <= (
 function readField(field, value, person, frame) {
     const reader = READERS[field.type];
     if (reader === undefined) { return wrong; } // a type of a newer sidecar fits nothing
-    if (field.values.length > 0 && !field.values.includes(String(value))) { return wrong; }
+    if (field.values.length > 0 && !(isPlain(value) && field.values.includes(String(value)))) { return wrong; }
     return reader(value, field, person, frame);
 }
 
