@@ -29,7 +29,11 @@ export default [
     },
     {
         // Code that runs in the page, inside evaluate().
-        files: ['e2e/lab/browser.js', 'e2e/test/*.js', 'e2e/demo/check.js'],
+        files: ['e2e/lab/browser.js', 'e2e/lab/embed-page.js', 'e2e/test/*.js', 'e2e/demo/check*.js'],
         languageOptions: { globals: { window: 'readonly', document: 'readonly', location: 'readonly', xterm: 'readonly' } }
+    },
+    {
+        files: ['e2e/test/embed*.js'],
+        languageOptions: { globals: Object.fromEntries(['addEventListener', 'getComputedStyle', 'history', 'indexedDB', 'MutationObserver'].map((name) => [name, 'readonly'])) }
     }
 ];

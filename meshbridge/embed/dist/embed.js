@@ -559,6 +559,12 @@ var View = class {
     this.#frame = null;
     this.#key = "";
   }
+  /** The element was moved, so the frame loads its address anew; one with a ticket that is used up must not be that address. */
+  moved() {
+    if (this.#frame !== null && new URL(this.#frame.src).searchParams.has("ticket")) {
+      this.forget();
+    }
+  }
   get frame() {
     return this.#frame;
   }
@@ -754,7 +760,7 @@ var MeshCentralEmbedElement = class extends (globalThis.HTMLElement ?? class {
       target.addEventListener(type, this);
     }
     if (this.#live) {
-      this.#view.forget();
+      this.#view.moved();
       this.#controller.moved();
     }
     this.#schedule();

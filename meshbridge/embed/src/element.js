@@ -50,7 +50,7 @@ export class MeshCentralEmbedElement extends (globalThis.HTMLElement ?? class { 
 
     connectedCallback() {
         for (const [target, type] of this.#listened()) { target.addEventListener(type, this); }
-        if (this.#live) { this.#view.forget(); this.#controller.moved(); } // its frame was reset by the move
+        if (this.#live) { this.#view.moved(); this.#controller.moved(); }
         this.#schedule();
     }
 

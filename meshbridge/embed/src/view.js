@@ -78,6 +78,9 @@ export class View {
         this.#key = '';
     }
 
+    /** The element was moved, so the frame loads its address anew; one with a ticket that is used up must not be that address. */
+    moved() { if (this.#frame !== null && new URL(this.#frame.src).searchParams.has('ticket')) { this.forget(); } }
+
     get frame() { return this.#frame; }
 
     #renderTabs(state, { messages, tabs }) {
