@@ -19,7 +19,7 @@ window.tell = (data) => parent.postMessage(data, '*');
 
 /**
  * @param {object} [options] {dashboard: origin that may call (CORS; the pages are then on another origin)}
- * @returns {Promise<object>} {url, requests, next(answers), asked(method, path), sessions, lifetime, hold and release(): POSTs wait, holdFrames: frames are not answered, files, close()}
+ * @returns {Promise<object>} {url, requests, next(answers), asked(method, path), sessions, lifetime, hold and release(): POSTs wait, holdFrames: frames are not answered, nameless: no sessionId, files, close()}
  */
 async function startStandin({ dashboard = null } = {}) {
     const api = { requests: [], answers: [], sessions: new Map(), lifetime: 4 * 3600 * 1000, held: [], hold: false, files: new Map() };
@@ -78,16 +78,20 @@ function usual(api, dashboard, req, pathname, body, res) {
     if (kind !== 'session') { return json(404, { code: 'NOT_FOUND' }); }
     const expiresAt = new Date(Date.now() + api.lifetime).toISOString();
     if (req.method === 'DELETE') { api.sessions.delete(id); return res.writeHead(204).end(); }
-    if (verb === 'renew') { return api.sessions.has(id) ? json(200, { success: true, sessionId: id, expiresAt }) : json(404, { code: 'SESSION_ENDED', message: 'This session has ended.' }); }
+    if (verb === 'renew') { return api.sessions.has(id) ? json(200, { success: true, sessionId: id, expiresAt }) : json(404, { code: 'SESSION_NOT_FOUND', message: 'There is no such session.' }); }
     const { viewMode } = JSON.parse(body);
     const made = { sessionId: crypto.randomUUID(), sessionToken: crypto.randomBytes(32).toString('base64url') };
-    api.sessions.set(made.sessionId, { agentId: id, viewMode });
+    api.sessions.set(api.nameless ? made.sessionToken : made.sessionId, { agentId: id, viewMode });
+    // Cookies as the API makes them, which a browser must take on plain HTTP of this machine too.
+    const cookie = (name, at) => `__Secure-meshsso_${name}=1; Path=${at}; HttpOnly; Secure; SameSite=Strict`;
+    if (dashboard === null) { res.setHeader('Set-Cookie', [cookie('session', `${API}/proxy/${made.sessionToken}`), cookie('person', API)]); }
     let proxyUrl = `${API}/proxy/${made.sessionToken}/?viewmode=${viewMode}&gotonode=${'A1'.repeat(48)}&hide=29`;
     if (dashboard !== null) {
         const ticket = crypto.randomBytes(8).toString('hex');
         (api.tickets ??= new Set()).add(ticket);
         proxyUrl = 'http://' + req.headers.host + proxyUrl + '&ticket=' + ticket;
     }
+    if (api.nameless) { delete made.sessionId; }
     return json(200, { success: true, ...made, expiresAt, agent: { id: Number(id), uuid: crypto.randomUUID(), hostname: 'acme-pc-1', platform: 'linux', nodeId: 'node//x' }, proxyUrl, viewMode });
 }
 

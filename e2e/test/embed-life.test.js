@@ -112,7 +112,11 @@ describe('the life of an embedded session', { timeout: 240000 }, () => {
 
             const inside = await (await frame().elementHandle()).contentFrame();
             const tell = (data) => inside.evaluate((message) => { window.tell(message); }, data);
-            for (const data of [null, 'meshsso:expired', { type: 'other' }, { type: ['meshsso:expired'] }]) { await tell(data); }
+            for (const data of [null, 'meshsso:expired', { type: 'other' }, { type: ['meshsso:expired'] }, { type: 'meshsso:problem' }, { type: 'meshsso:problem', code: '<b>', status: 401 }]) { await tell(data); }
+            await page.evaluate(() => { // the frame, on another origin than the session's
+                const source = document.querySelector('meshcentral-embed').shadowRoot.querySelector('iframe').contentWindow;
+                window.dispatchEvent(new MessageEvent('message', { source, origin: 'https://evil.example', data: { type: 'meshsso:expired' } }));
+            });
             await page.evaluate(() => new Promise((resolve) => { addEventListener('message', ({ source }) => { if (source === window) { resolve(); } }); window.postMessage({ type: 'meshsso:expired' }, '*'); }));
             await page.evaluate((url) => new Promise((resolve) => { // another frame of the same origin
                 const other = document.createElement('iframe');
@@ -125,6 +129,27 @@ describe('the life of an embedded session', { timeout: 240000 }, () => {
             await tell({ type: 'meshsso:expired' });
             await state('ended');
             assert.equal(await status(), 'The session was ended.');
+        });
+
+        test('what the frame\'s page says: a session that is no more has ended; another problem is one to try again after', async () => {
+            const { make, state, status, button, frame } = await open();
+            await make();
+            const problem = async (code, httpStatus, wanted) => {
+                await state('ready');
+                const inside = await (await frame().elementHandle()).contentFrame();
+                await inside.evaluate((data) => { window.tell(data); }, { type: 'meshsso:problem', code, status: httpStatus });
+                await state(wanted);
+                return status();
+            };
+            assert.equal(await problem('SESSION_IDLE', 401, 'ended'), 'The session was not used for a while and has ended.');
+            await button('Reconnect').click();
+            assert.equal(await problem('SESSION_NOT_YOURS', 403, 'ended'), 'This session belongs to somebody else, or to another browser.');
+            await button('Reconnect').click();
+            assert.equal(await problem('UPSTREAM_UNAVAILABLE', 503, 'error'), 'Remote control is not available at the moment.');
+            await button('Try again').click();
+            await state('ready');
+            await until(() => ends().length === 3, 5000, 'none is left behind');
+            assert.deepEqual([posts().length, api.sessions.size], [4, 1]);
         });
 
         test('a browser whose clock is wrong takes the server\'s', async () => {

@@ -34,6 +34,7 @@ describe('the embed element', { timeout: 240000 }, () => {
         assert.match(attributes.src, /\/proxy\/[\w-]{43}\/\?viewmode=12&gotonode=(A1){48}&hide=31$/);
         assert.equal(await (await (await frame().elementHandle()).contentFrame()).textContent('h1'), 'view 12');
         assert.equal(api.asked('GET', /frame/)[0].headers.referer, undefined);
+        assert.deepEqual(api.asked('GET', /frame/)[0].headers.cookie.split('; ').sort(), ['__Secure-meshsso_person=1', '__Secure-meshsso_session=1']);
 
         const seen = await page.evaluate(async () => [document.documentElement.outerHTML, document.querySelector('meshcentral-embed').shadowRoot.innerHTML, JSON.stringify([localStorage, sessionStorage, document.cookie, await indexedDB.databases(), history.state, window.dashboard.states])].join('\n') + location.href);
         assert.ok(seen.includes('Terminal of acme-pc-1'));
@@ -142,6 +143,18 @@ describe('the embed element', { timeout: 240000 }, () => {
         await page.evaluate(() => { window.dashboard.embed.MeshCentralEmbedElement.getToken = () => 'static.to.ken'; window.element.agentId = '10'; });
         await state('ready');
         assert.equal(posts()[1].headers.authorization, 'Bearer static.to.ken');
+    });
+
+    test('an API that gives its sessions no name but their token', async () => {
+        api.nameless = true;
+        const { page, make, state } = await open();
+        await make();
+        await state('ready');
+        const [token] = api.sessions.keys();
+        await page.evaluate(() => document.querySelector('meshcentral-embed').renew());
+        await page.evaluate(() => { document.querySelector('meshcentral-embed').remove(); });
+        await until(() => api.sessions.size === 0, 5000, 'the session ends');
+        assert.equal(api.asked('POST', /renew/)[0].path, `/api/meshcentral/session/${token}/renew`);
     });
 
     test('Retry-After: the button waits, the element tries again by itself', async () => {

@@ -19,6 +19,15 @@ var dist embed.FS
 // Path is where the files are served. The element takes the API to be beside them.
 const Path = "/api/meshcentral/"
 
+var names = []string{"embed.js", "embed-react.js"}
+
+// Register has mux serve Handler at the paths of the files, and at no other.
+func Register(mux *http.ServeMux) {
+	for _, name := range names {
+		mux.Handle(Path+name, Handler())
+	}
+}
+
 // Handler answers GET and HEAD for Path+"embed.js" and Path+"embed-react.js". The files are the same for everybody and hold no
 // secret, so any origin may load them.
 //
@@ -26,7 +35,7 @@ const Path = "/api/meshcentral/"
 // (embed.js?v=…) it may be kept for a year.
 func Handler() http.Handler {
 	mux := http.NewServeMux()
-	for _, name := range []string{"embed.js", "embed-react.js"} {
+	for _, name := range names {
 		mux.Handle("GET "+Path+name, file(name))
 	}
 	return mux

@@ -96,6 +96,21 @@ func TestNothingElse(t *testing.T) {
 	}
 }
 
+// Beside an API that answers everything below the path, as the session API does.
+func TestRegister(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc(embed.Path, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	embed.Register(mux)
+	for target, want := range map[string]int{"GET embed.js": 200, "HEAD embed-react.js": 200, "POST embed.js": 405, "GET embed": 418, "GET session/1": 418} {
+		method, name, _ := strings.Cut(target, " ")
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, httptest.NewRequest(method, embed.Path+name, nil))
+		if w.Code != want {
+			t.Errorf("%s: %d, want %d", target, w.Code, want)
+		}
+	}
+}
+
 // A page with a strict Content-Security-Policy must have nothing to allow for the element, and the token is kept nowhere.
 func TestNothingThatAStrictPageForbids(t *testing.T) {
 	forbidden := regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|srcdoc|<style|localStorage|sessionStorage|indexedDB|document\.cookie`)

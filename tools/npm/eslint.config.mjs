@@ -34,6 +34,6 @@ export default [
     },
     {
         files: ['e2e/test/embed*.js'],
-        languageOptions: { globals: Object.fromEntries(['addEventListener', 'getComputedStyle', 'history', 'indexedDB', 'MutationObserver'].map((name) => [name, 'readonly'])) }
+        languageOptions: { globals: Object.fromEntries(['addEventListener', 'getComputedStyle', 'history', 'indexedDB', 'MessageEvent', 'MutationObserver'].map((name) => [name, 'readonly'])) }
     }
 ];

@@ -19,7 +19,8 @@ var Api = class {
   /** Makes a session. Resolves to {id, url: URL, agent, lifetime: ms that it has left}. */
   async create(agentId, { viewMode, restrict }) {
     const { answer, now } = await this.#post("/session/" + encodeURIComponent(agentId), restrict ? { viewMode, restrict } : { viewMode });
-    const { sessionId: id, proxyUrl, agent } = answer;
+    const { sessionId, sessionToken, proxyUrl, agent } = answer;
+    const id = sessionId ?? sessionToken;
     const url = this.#frameAddress(proxyUrl);
     if (typeof id !== "string" || id === "" || url === null) {
       throw new Problem("BAD_ANSWER");
@@ -110,9 +111,23 @@ function lifetimeOf({ expiresAt }, now) {
   return end - now;
 }
 function problemOf(status, headers, answer) {
-  const code = /^[A-Z][A-Z0-9_]{0,63}$/.test(answer?.code) ? answer.code : "HTTP_" + status;
   const message = typeof answer?.message === "string" ? answer.message.slice(0, 500) : "";
-  return new Problem(code, { status, message, retryAfter: retryAfterOf(headers.get("Retry-After") ?? "") });
+  return new Problem(codeOf(answer?.code) ?? "HTTP_" + status, { status, message, retryAfter: retryAfterOf(headers.get("Retry-After") ?? "") });
+}
+function codeOf(code) {
+  return typeof code === "string" && /^[A-Z][A-Z0-9_]{0,63}$/.test(code) ? code : null;
+}
+function problemSaid(data) {
+  if (data === null || typeof data !== "object") {
+    return null;
+  }
+  if (data.type === "meshsso:expired") {
+    return new Problem("SESSION_ENDED", { status: 401 });
+  }
+  if (data.type !== "meshsso:problem" || codeOf(data.code) === null) {
+    return null;
+  }
+  return new Problem(data.code, { status: Number.isInteger(data.status) ? data.status : 0 });
 }
 function retryAfterOf(text) {
   const seconds2 = /^\d{1,9}$/.test(text) ? Number(text) : (Date.parse(text) - Date.now()) / 1e3;
@@ -135,7 +150,7 @@ var LEAD = 360;
 var WARNING = 300;
 var PAUSE = 30;
 var seconds = (ms) => Math.max(Math.ceil(ms / 1e3), 0);
-var isOver = ({ code, status }) => code.startsWith("SESSION_") || [403, 404, 410].includes(status);
+var isOver = ({ code, status }) => [403, 404, 410].includes(status) || status === 401 && code.startsWith("SESSION_");
 var Controller = class {
   #host;
   #wanted = null;
@@ -152,15 +167,11 @@ var Controller = class {
   constructor(host) {
     this.#host = host;
   }
-  /** Opens another session; null closes. @param {{api, agentId, mode, restrict}|null} wanted */
+  /** Opens another session, in place of the one that there is. @param {{api, agentId, mode, restrict}} wanted */
   open(wanted) {
     this.#drop();
     this.#wanted = wanted;
-    this.#mode = wanted?.mode ?? this.#mode;
-    if (wanted === null) {
-      this.#become("idle");
-      return;
-    }
+    this.#mode = wanted.mode;
     this.#create();
   }
   /** Opens again what could not be opened or has ended, unless the server said to wait. */
@@ -215,11 +226,17 @@ var Controller = class {
       this.#load();
     }
   }
-  /** The frame's page says that the session is over. */
-  expired() {
-    if (this.#session !== null) {
-      this.#over(this.#left() <= 0 ? "SESSION_EXPIRED" : "SESSION_ENDED");
+  /** The frame's page says what is wrong with its session. */
+  said(problem) {
+    if (this.#session === null) {
+      return;
     }
+    if (isOver(problem)) {
+      this.#over(this.#left() <= 0 ? "SESSION_EXPIRED" : problem.code, problem.status);
+      return;
+    }
+    this.#drop();
+    this.#failed(problem);
   }
   /** Ends the session for good, also while the page goes away. */
   close() {
@@ -255,7 +272,7 @@ var Controller = class {
   }
   #notRenewed(problem) {
     if (isOver(problem)) {
-      this.#over(problem.status === 403 || problem.code.startsWith("SESSION_") ? problem.code : "SESSION_ENDED", problem.status);
+      this.#over(problem.code, problem.status);
       return;
     }
     this.#session.renewAt = Date.now() + Math.max(problem.retryAfter ?? 0, PAUSE) * 1e3;
@@ -415,6 +432,13 @@ var MESSAGES = {
   AGENT_NOT_ENROLLED: "Remote control is not set up on this device yet.",
   SESSION_EXPIRED: "The session has expired.",
   SESSION_ENDED: "The session was ended.",
+  SESSION_NOT_FOUND: "The session was ended.",
+  SESSION_UNKNOWN: "The session was ended.",
+  SESSION_LEFT: "The session was ended.",
+  SESSION_IDLE: "The session was not used for a while and has ended.",
+  SESSION_NOT_YOURS: "This session belongs to somebody else, or to another browser.",
+  ACCESS_REVOKED: "Your access to this device has changed.",
+  ROLE_DENIED: "Your role does not allow this.",
   TOKEN_UNAVAILABLE: "The dashboard gave no sign-in. Sign in again and retry.",
   NETWORK: "There is no connection to the server.",
   TIMEOUT: "The server takes too long to answer.",
@@ -814,8 +838,9 @@ var MeshCentralEmbedElement = class extends (globalThis.HTMLElement ?? class {
     if (!session || !this.#view.frame || source !== this.#view.frame.contentWindow || origin !== session.url.origin) {
       return;
     }
-    if (data !== null && typeof data === "object" && data.type === "meshsso:expired") {
-      this.#controller.expired();
+    const problem = problemSaid(data);
+    if (problem !== null) {
+      this.#controller.said(problem);
     }
   }
   // Attributes and properties come one by one; a session is opened once they are all there.

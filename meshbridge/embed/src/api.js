@@ -20,7 +20,8 @@ export class Api {
     /** Makes a session. Resolves to {id, url: URL, agent, lifetime: ms that it has left}. */
     async create(agentId, { viewMode, restrict }) {
         const { answer, now } = await this.#post('/session/' + encodeURIComponent(agentId), restrict ? { viewMode, restrict } : { viewMode });
-        const { sessionId: id, proxyUrl, agent } = answer;
+        const { sessionId, sessionToken, proxyUrl, agent } = answer;
+        const id = sessionId ?? sessionToken; // the API takes either for its name
         const url = this.#frameAddress(proxyUrl);
         if (typeof id !== 'string' || id === '' || url === null) { throw new Problem('BAD_ANSWER'); }
         return { id, url, agent: { hostname: String(agent?.hostname ?? agentId), id: agent?.id ?? agentId }, lifetime: lifetimeOf(answer, now) };
@@ -93,9 +94,18 @@ function lifetimeOf({ expiresAt }, now) {
 }
 
 function problemOf(status, headers, answer) {
-    const code = /^[A-Z][A-Z0-9_]{0,63}$/.test(answer?.code) ? answer.code : 'HTTP_' + status;
     const message = typeof answer?.message === 'string' ? answer.message.slice(0, 500) : '';
-    return new Problem(code, { status, message, retryAfter: retryAfterOf(headers.get('Retry-After') ?? '') });
+    return new Problem(codeOf(answer?.code) ?? 'HTTP_' + status, { status, message, retryAfter: retryAfterOf(headers.get('Retry-After') ?? '') });
+}
+
+function codeOf(code) { return typeof code === 'string' && /^[A-Z][A-Z0-9_]{0,63}$/.test(code) ? code : null; }
+
+/** What the frame's page says of its session, as a problem; null if it says nothing of that kind. */
+export function problemSaid(data) {
+    if (data === null || typeof data !== 'object') { return null; }
+    if (data.type === 'meshsso:expired') { return new Problem('SESSION_ENDED', { status: 401 }); }
+    if (data.type !== 'meshsso:problem' || codeOf(data.code) === null) { return null; }
+    return new Problem(data.code, { status: Number.isInteger(data.status) ? data.status : 0 });
 }
 
 function retryAfterOf(text) {

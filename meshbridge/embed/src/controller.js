@@ -7,7 +7,8 @@ const WARNING = 300; // s before the end from which on the rest is counted down
 const PAUSE = 30; // s between attempts to renew
 
 const seconds = (ms) => Math.max(Math.ceil(ms / 1000), 0);
-const isOver = ({ code, status }) => code.startsWith('SESSION_') || [403, 404, 410].includes(status);
+// What says that the session is no more, as against "not now". A 401 may be about the token alone.
+const isOver = ({ code, status }) => [403, 404, 410].includes(status) || (status === 401 && code.startsWith('SESSION_'));
 
 /**
  * States: idle, loading, ready, offline, not-enrolled, error, ended. A change, and each second that shows, is told by
@@ -19,12 +20,11 @@ export class Controller {
     /** @param {object} host {changed(state), visible(): boolean, told(text key)} */
     constructor(host) { this.#host = host; }
 
-    /** Opens another session; null closes. @param {{api, agentId, mode, restrict}|null} wanted */
+    /** Opens another session, in place of the one that there is. @param {{api, agentId, mode, restrict}} wanted */
     open(wanted) {
         this.#drop();
         this.#wanted = wanted;
-        this.#mode = wanted?.mode ?? this.#mode;
-        if (wanted === null) { this.#become('idle'); return; }
+        this.#mode = wanted.mode;
         this.#create();
     }
 
@@ -58,8 +58,13 @@ export class Controller {
         if (this.#session.first) { this.open({ ...this.#wanted, mode: this.#mode }); } else { this.#load(); }
     }
 
-    /** The frame's page says that the session is over. */
-    expired() { if (this.#session !== null) { this.#over(this.#left() <= 0 ? 'SESSION_EXPIRED' : 'SESSION_ENDED'); } }
+    /** The frame's page says what is wrong with its session. */
+    said(problem) {
+        if (this.#session === null) { return; }
+        if (isOver(problem)) { this.#over(this.#left() <= 0 ? 'SESSION_EXPIRED' : problem.code, problem.status); return; }
+        this.#drop();
+        this.#failed(problem);
+    }
 
     /** Ends the session for good, also while the page goes away. */
     close() { this.#drop(); this.#become('idle'); }
@@ -84,7 +89,7 @@ export class Controller {
     }
 
     #notRenewed(problem) {
-        if (isOver(problem)) { this.#over(problem.status === 403 || problem.code.startsWith('SESSION_') ? problem.code : 'SESSION_ENDED', problem.status); return; }
+        if (isOver(problem)) { this.#over(problem.code, problem.status); return; }
         this.#session.renewAt = Date.now() + Math.max(problem.retryAfter ?? 0, PAUSE) * 1000;
         this.#renewFailed = true;
         this.#host.told('renewFailed');

@@ -1,6 +1,6 @@
 // <meshcentral-embed agent-id="…" view-mode="12">: its attributes, its properties, its life in the page.
 
-import { Api, parseUrl } from './api.js';
+import { Api, parseUrl, problemSaid } from './api.js';
 import { Controller } from './controller.js';
 import { VIEWMODE, modeOf, tabsOf } from './modes.js';
 import { MESSAGES, say, sayProblem } from './texts.js';
@@ -84,7 +84,8 @@ export class MeshCentralEmbedElement extends (globalThis.HTMLElement ?? class { 
     #heard({ source, origin, data }) {
         const { session } = this.#state ?? {};
         if (!session || !this.#view.frame || source !== this.#view.frame.contentWindow || origin !== session.url.origin) { return; }
-        if (data !== null && typeof data === 'object' && data.type === 'meshsso:expired') { this.#controller.expired(); }
+        const problem = problemSaid(data);
+        if (problem !== null) { this.#controller.said(problem); }
     }
 
     // Attributes and properties come one by one; a session is opened once they are all there.
