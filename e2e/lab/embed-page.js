@@ -3,7 +3,7 @@
 
 // `tokens` is what the dashboard's sign-in gives, one after the other; the last one stays.
 const SCRIPT = `import * as embed from 'EMBED';
-const page = window.dashboard = { embed, asked: [], states: [], errors: [], violations: [], count: 0, tokens: null };
+const page = window.dashboard = { embed, api: 'EMBED', asked: [], states: [], errors: [], violations: [], count: 0, tokens: null };
 addEventListener('securitypolicyviolation', (event) => page.violations.push(event.violatedDirective + ' ' + event.blockedURI));
 addEventListener('meshcentral-state', (event) => page.states.push(event.detail));
 addEventListener('meshcentral-error', (event) => page.errors.push(event.detail));
@@ -25,7 +25,7 @@ function addDashboard(server, api = server.url) {
     const html = `<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>dashboard</title><meta http-equiv="Content-Security-Policy" content="${policy(api)}">
 <script type="module" src="/dashboard.js"></script></head><body><h1>Dashboard</h1><main></main><aside></aside></body></html>`;
     server.files.set('/', ['text/html; charset=utf-8', html]);
-    server.files.set('/dashboard.js', ['text/javascript', SCRIPT.replace('EMBED', api + '/api/meshcentral/embed.js')]);
+    server.files.set('/dashboard.js', ['text/javascript', SCRIPT.replaceAll('EMBED', api + '/api/meshcentral/embed.js')]);
 }
 
 /** Opens the dashboard; resolves to the page and short words for what tests do there. */

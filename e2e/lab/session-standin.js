@@ -19,7 +19,7 @@ window.tell = (data) => parent.postMessage(data, '*');
 
 /**
  * @param {object} [options] {dashboard: origin that may call (CORS; the pages are then on another origin)}
- * @returns {Promise<object>} {url, requests, next(answers), asked(method, path), sessions, lifetime, hold and release(): POSTs wait, holdFrames: frames are not answered, nameless: no sessionId, files, close()}
+ * @returns {Promise<object>} {url, requests, next(answers), asked(method, path), sessions, lifetime, hold, holdFrames: POSTs and frames wait until release(), nameless: no sessionId, files, close()}
  */
 async function startStandin({ dashboard = null } = {}) {
     const api = { requests: [], answers: [], sessions: new Map(), lifetime: 4 * 3600 * 1000, held: [], hold: false, files: new Map() };
@@ -33,7 +33,7 @@ async function startStandin({ dashboard = null } = {}) {
     /** Scripts the answers to the next POSTs: {status, headers, body} or 'hang up'. */
     api.next = (...answers) => { api.answers.push(...answers); };
     api.asked = (method, pattern = /./) => api.requests.filter((r) => r.method === method && pattern.test(r.path));
-    api.release = () => { api.hold = false; for (const go of api.held.splice(0)) { go(); } };
+    api.release = () => { api.hold = api.holdFrames = false; for (const go of api.held.splice(0)) { go(); } };
     return Object.assign(api, {
         url: (dashboard === null ? 'http://localhost:' : 'http://127.0.0.1:') + port,
         close: () => new Promise((done) => { server.close(done); server.closeAllConnections(); })
@@ -69,7 +69,8 @@ function frame(api, req, query, res) {
     const ticket = query.get('ticket');
     api.requests.push({ method: req.method, path: 'frame', viewMode: query.get('viewmode'), hide: query.get('hide'), ticket, headers: req.headers });
     if (ticket !== null && !api.tickets?.delete(ticket)) { return res.writeHead(401, { 'Content-Type': 'text/html' }).end('<title>refused</title>'); }
-    return api.holdFrames ? undefined : res.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8' }).end(PAGE);
+    const go = () => res.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8' }).end(PAGE);
+    return api.holdFrames ? api.held.push(go) : go();
 }
 
 function usual(api, dashboard, req, pathname, body, res) {

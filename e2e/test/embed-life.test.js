@@ -23,7 +23,7 @@ describe('the life of an embedded session', { timeout: 240000 }, () => {
     const ends = () => api.asked('DELETE');
     const frames = () => api.asked('GET', /^frame$/);
     // What the page has to send it has sent when a later request of its is answered.
-    const settled = (page) => page.evaluate(async () => { await new Promise((resolve) => setTimeout(resolve)); await fetch('/dashboard.js'); });
+    const settled = (page) => page.evaluate(async () => { await new Promise((resolve) => setTimeout(resolve)); await fetch(new URL('embed.js', window.dashboard.api)); });
 
     describe('its end', () => {
         test('a session that is looked at is renewed before its end, with a fresh token; the frame stays', async () => {
@@ -97,6 +97,12 @@ describe('the life of an embedded session', { timeout: 240000 }, () => {
             await page.waitForFunction(() => window.dashboard.states.length === 4);
             await page.clock.runFor(60 * 1000);
             assert.equal(renewals().length, 1);
+            api.lifetime = 25 * 1000;
+            await page.clock.runFor(60 * 1000 + 2000);
+            await until(() => renewals().length === 2, 5000, 'the second renewal');
+            await page.waitForFunction(() => window.dashboard.states.length === 5);
+            await page.clock.runFor(20 * 1000);
+            assert.equal(renewals().length, 2, 'not in the last seconds either');
         });
 
         test('the server says that it is over: at a renewal, and through the frame\'s page; nobody else may say so', async () => {
@@ -238,9 +244,14 @@ describe('the life of an embedded session', { timeout: 240000 }, () => {
             await until(() => frames().length === 2, 5000, 'the frame is loaded anew');
             await state('ready');
             assert.deepEqual([posts().length, ends().length], [1, 0]);
-            await page.evaluate(() => { document.querySelector('meshcentral-embed').remove(); });
+            await page.evaluate(() => {
+                const { fetch } = window;
+                window.fetch = (url, options) => { window.kept = options.keepalive; return fetch(url, options); };
+                document.querySelector('meshcentral-embed').remove();
+            });
             await until(() => ends().length === 1, 5000, 'the session ends');
             assert.equal(ends()[0].headers.authorization, 'Bearer head.secret-1.tail');
+            assert.equal(await page.evaluate(() => window.kept), true, 'it would outlive the page');
             assert.equal(api.sessions.size, 0);
         });
 
@@ -336,13 +347,27 @@ describe('the life of an embedded session', { timeout: 240000 }, () => {
             assert.deepEqual([far.asked('POST').length, far.asked('DELETE').length], [1, 0]);
         });
 
+        test('another view before the first load was through: it waits for the ticket to be redeemed', async () => {
+            const { page, make, state } = await open();
+            far.holdFrames = true;
+            await make();
+            await until(() => far.asked('GET').length === 1, 5000, 'the frame is being loaded');
+            await page.getByRole('tab', { name: 'Files' }).click();
+            await settled(page);
+            assert.equal(await page.locator('meshcentral-embed iframe').getAttribute('title'), 'General of acme-pc-1');
+            far.release();
+            await until(() => far.asked('GET').length === 2, 5000, 'the other view');
+            await state('ready');
+            assert.deepEqual(far.asked('GET').map((f) => [f.viewMode, f.ticket !== null]), [['10', true], ['13', false]]);
+        });
+
         test('moved before its first load was through: a ticket that may have been used is not tried again', async () => {
             const { page, make, state } = await open();
             far.holdFrames = true;
             await make();
             await until(() => far.asked('GET').length === 1, 5000, 'the frame is being loaded');
             await page.evaluate(() => { document.querySelector('aside').append(document.querySelector('meshcentral-embed')); });
-            far.holdFrames = false;
+            far.release();
             await state('ready');
             assert.equal(far.asked('POST').length, 2);
             await until(() => far.asked('DELETE').length === 1, 5000, 'the first session ends');

@@ -165,6 +165,8 @@ describe('the embed element', { timeout: 240000 }, () => {
         await page.clock.pauseAt(Date.now() + 2000);
         assert.equal(await button('Try again').isDisabled(), true);
         assert.match(await page.locator('meshcentral-embed').ariaSnapshot(), /Trying again in [3-7] s/);
+        await page.evaluate(() => document.querySelector('meshcentral-embed').retry());
+        assert.equal(await page.evaluate(() => document.querySelector('meshcentral-embed').state), 'error', 'nor by script');
         await page.clock.runFor(9000);
         await until(() => posts().length === 2, 5000, 'the second attempt');
         await page.waitForFunction(() => window.dashboard.errors.length === 2);
