@@ -24,7 +24,8 @@ async function startAgent(dir, mesh, { meshId, name }) {
         // It prints nothing: whether it is online is MeshCentral's to say.
         const up = async () => started.push(await start('meshagent', [path.join(dir, 'meshagent'), 'connect'], { log: path.join(dir, 'agent.log'), cwd: dir, env }));
         await up();
-        return { name, dir, stop, restart: async () => { await started.pop().stop('SIGKILL'); await up(); } };
+        const down = () => started.pop().stop('SIGKILL'); // its screen stays
+        return { name, dir, stop, up, down, restart: async () => { await down(); await up(); } };
     } catch (err) {
         await stop();
         throw err;

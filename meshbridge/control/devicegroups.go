@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/everydaytech/meshsso/meshbridge"
 )
@@ -51,22 +50,11 @@ func (g DeviceGroups) EnsureDeviceGroup(ctx context.Context, tenantID, name stri
 	if err == nil && kept == m.MeshID.V {
 		return kept, nil
 	}
-	if removal := g.remove(ctx, c, m.MeshID.V); removal != nil && err == nil {
-		err = removal
+	// MeshCentral answers to this only if it refuses: a group too many stays behind then, empty and known to nobody.
+	if removal := c.write(ctx, frame{"action": "deletemesh", "meshid": m.MeshID.V}); removal != nil {
+		g.Service.cfg.Log.Warn("a device group too many stays in MeshCentral", "group", m.MeshID.V, "err", removal)
 	}
 	return kept, err
-}
-
-// remove takes away a group that nobody knows of.
-func (g DeviceGroups) remove(ctx context.Context, c *conn, meshID string) error {
-	result, err := g.Service.do(context.WithoutCancel(ctx), c, frame{"action": "deletemesh", "meshid": meshID})
-	if err == nil && result != "ok" {
-		err = refused("deletemesh", result)
-	}
-	if err != nil {
-		return fmt.Errorf("a device group too many stays behind: %w", err)
-	}
-	return nil
 }
 
 func groupName(tenantID, name string) string {

@@ -40,8 +40,17 @@ type message struct {
 type event struct {
 	Action  loose[string]  `json:"action"`
 	NodeID  loose[string]  `json:"nodeid"`
+	Node    loose[device]  `json:"node"`
 	UserID  loose[string]  `json:"userid"`
 	Account loose[account] `json:"account"`
+}
+
+// node gives the device that an event is about; `addnode` has it within the document only.
+func (e event) node() string {
+	if e.NodeID.V != "" {
+		return e.NodeID.V
+	}
+	return e.Node.V.ID.V
 }
 
 // account is a MeshCentral account, as far as it matters what it may do.

@@ -61,9 +61,9 @@ func (p *picture) heard(e event) {
 		delete(p.relink, id)
 	case sessionOf(id) != "" && len(p.accounts) < maxAccounts:
 		p.accounts[id] = e.Account.V
-	case e.Action.V == "addnode" && e.NodeID.V != "":
+	case e.Action.V == "addnode":
 		for id, a := range p.accounts {
-			if _, linked := a.Links.V[e.NodeID.V]; linked {
+			if _, linked := a.Links.V[e.node()]; linked {
 				p.relink[id] = true
 			}
 		}

@@ -148,8 +148,8 @@ func (t *tenant) heard(e event) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.answer != nil && e.NodeID.V != "" {
-		if _, ours := t.answer.online[e.NodeID.V]; !ours {
+	if node := e.node(); t.answer != nil && node != "" {
+		if _, ours := t.answer.online[node]; !ours {
 			return // a pool connection may hear of other tenants' devices
 		}
 	}
