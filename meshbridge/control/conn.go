@@ -16,7 +16,7 @@ import (
 
 // Bounds of one connection.
 const (
-	maxMessageBytes = 64 << 20 // `nodes` of 10,000 devices is 4 MB
+	maxMessageBytes = 32 << 20 // `nodes` of 10,000 devices is 4 MB; beyond some 70,000 MeshCentral has to page (maxDeviceView)
 	maxPending      = 256
 	writeTimeout    = 10 * time.Second
 )

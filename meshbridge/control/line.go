@@ -55,6 +55,7 @@ type line struct {
 	log       *slog.Logger
 	onEvent   func(event)
 	connected func(context.Context, *conn) error // before anybody gets the connection; may be nil
+	lost      func()                             // the connection ended; may be nil
 	retired   func()                             // nobody asked for a while; the line is not used again; may be nil
 
 	mu      sync.Mutex
@@ -147,6 +148,10 @@ func (l *line) once(ctx context.Context) error {
 	l.set(lineState{conn: c})
 	l.log.Info("connected to MeshCentral", "tenant", l.tenant)
 	err = l.watch(ctx, c)
+	l.set(lineState{})
+	if l.lost != nil {
+		l.lost()
+	}
 	if !errors.Is(err, errIdle) && !errors.Is(err, ErrClosed) {
 		l.log.Warn("the connection to MeshCentral ended", "tenant", l.tenant, "err", err)
 	}

@@ -89,8 +89,21 @@ var lenient = json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDu
 // decodeMessage reads one message and nothing after it.
 func decodeMessage(r io.Reader) (message, error) {
 	var m message
-	err := json.UnmarshalRead(r, &m, lenient)
+	err := json.UnmarshalRead(fullReader{r}, &m, lenient)
 	return m, err
+}
+
+// fullReader fills what it is given. The decoder doubles its buffer and begins a token anew at each read: with reads of a few
+// kB each, one long token would take quadratic time.
+type fullReader struct{ r io.Reader }
+
+// Read implements io.Reader.
+func (f fullReader) Read(p []byte) (int, error) {
+	n, err := io.ReadFull(f.r, p)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = io.EOF
+	}
+	return n, err
 }
 
 // devices is the answer of `nodes`, flat: device id → connectivity bits. Everything else of a device is passed over.

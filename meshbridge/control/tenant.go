@@ -49,9 +49,9 @@ func newTenant(id string, p *Pool) *tenant {
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	t.line = &line{
 		up: p.cfg.Upstream, client: p.client, creds: p.cfg.Credentials, tenant: id, timing: p.cfg.Timing, log: p.cfg.Log,
-		onEvent:   t.heard,
-		connected: func(context.Context, *conn) error { t.forget(); return nil }, // changes were missed meanwhile
-		retired:   func() { p.drop(t) },
+		onEvent: t.heard,
+		lost:    t.forget, // nobody tells of changes any more
+		retired: func() { p.drop(t) },
 	}
 	return t
 }
@@ -89,12 +89,12 @@ func (t *tenant) cached(ids []string) *answer {
 
 // ask fetches an answer. One that a change overtook is given to whoever waits for it and not kept.
 func (t *tenant) ask(ids []string) (*answer, error) {
-	ctx, stop := context.WithTimeout(t.ctx, t.timing.Request)
-	defer stop()
-	c, err := t.line.get(ctx)
+	c, err := t.line.get(t.ctx)
 	if err != nil {
 		return nil, err
 	}
+	ctx, stop := context.WithTimeout(t.ctx, t.timing.Request)
+	defer stop()
 	t.mu.Lock()
 	gen := t.gen
 	t.mu.Unlock()
