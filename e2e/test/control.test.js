@@ -217,3 +217,31 @@ describe('session principals on a stock MeshCentral', { timeout: 290000 }, () =>
         assert.deepEqual((await principals()).find((a) => a._id === again.id).links, { [two]: { rights: TECHNICIAN } });
     });
 });
+
+// The oldest version that is tested, set up as strictly as operators do.
+describe('session principals where e-mails are names and passwords have rules', { timeout: 290000 }, () => {
+    let lab, replica;
+    before(async () => {
+        await buildReplica();
+        const domain = { userNameIsEmail: true, passwordRequirements: { min: 12, max: 32, upper: 1, lower: 1, numeric: 1, nonalpha: 1 } };
+        lab = await startStock({ accounts: [], devices: ['one'], version: '1.1.51', domain });
+        replica = await startReplica(path.join(lab.dir, 'a.log'), lab.mesh, { username: 'admin', password: lab.secrets.admin });
+    });
+    after(async () => {
+        if (replica) { await replica.stop(); }
+        if (lab) { await lab.stop(); }
+    });
+
+    test('an account is made, works and goes', async () => {
+        const node = lab.agents.one.nodeId;
+        const session = { ID: crypto.randomUUID(), Person: { Email: 'ann@acme.example', Name: 'Ann' }, Agent: { NodeID: node }, Rights: VIEWER };
+        await replica.ask('live', { ids: [session.ID] });
+        const { cookie } = await replica.ask('identify', { session });
+        assert.match((await get(lab.mesh.url + '/', { cookie })).body, /authCookie = '/);
+        const socket = openSocket(lab.mesh.url, '/control.ashx', { headers: { cookie } });
+        assert.deepEqual((await listNodes(socket)).map((n) => n._id), [node]);
+        await replica.ask('ended', { sessionId: session.ID });
+        await socket.closed;
+        assert.doesNotMatch((await get(lab.mesh.url + '/', { cookie })).body, /authCookie = '/);
+    });
+});

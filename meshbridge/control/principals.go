@@ -100,8 +100,8 @@ func (p *Principals) enter(ctx context.Context, e *entry, w wish, forwarded []st
 	if err != nil {
 		return "", err
 	}
-	l, from := login{}, fmt.Sprintf("%q", forwarded)
-	if l = e.logins[from]; l.epoch == epoch && l.cookie != "" {
+	from := fmt.Sprintf("%q", forwarded)
+	if l := e.logins[from]; l.epoch == epoch && l.cookie != "" {
 		return l.cookie, nil
 	}
 	if e.failure != nil && time.Now().Before(e.until) {
