@@ -10,7 +10,8 @@ import (
 // sweepBatch is how many sessions one question to the database names.
 const sweepBatch = 1000
 
-// Ended takes a session's account away at once. What fails here the sweep does later.
+// Ended takes a session's account away at once: its control sockets, cookies and login tokens end with it. Tunnels that are
+// open stay open in MeshCentral; whoever proxies them ends them. What fails here the sweep does later.
 func (p *Principals) Ended(ctx context.Context, sessionID string) {
 	p.drop(sessionID)
 	name, ok := principalName(sessionID)
