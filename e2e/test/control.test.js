@@ -206,12 +206,12 @@ describe('session principals on a stock MeshCentral', { timeout: 290000 }, () =>
     test('MeshCentral restarts: the session goes on, with another login', async () => {
         const session = makeSession(two);
         await alive(session);
-        const before = await identify(session);
+        const first = await identify(session);
         await lab.mesh.stop();
         await assert.rejects(identify(session), /MeshCentral is not available/);
         await lab.mesh.start();
         const again = await until(() => identify(session).catch(() => null), 20000, 'no principal after a restart');
-        assert.notEqual(again.cookie, before.cookie);
+        assert.notEqual(again.cookie, first.cookie);
         assert.match((await get(lab.mesh.url + '/', { cookie: again.cookie })).body, /authCookie = '/);
         admin = await adminSocket();
         assert.deepEqual((await principals()).find((a) => a._id === again.id).links, { [two]: { rights: TECHNICIAN } });
