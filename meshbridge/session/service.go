@@ -3,12 +3,9 @@ package session
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
-	"strconv"
 	"sync"
 	"time"
 
@@ -287,25 +284,4 @@ func sessionOf(r *row, id *authsvc.Identity, a meshbridge.Access, rights uint32)
 		Agent:    Agent{ID: d.AgentID, UUID: d.UUID, Hostname: d.Hostname, Platform: d.Platform, TenantID: d.TenantID, NodeID: a.NodeID},
 		ViewMode: r.viewMode, Restrict: r.restrict, Rights: rights, CreatedAt: r.createdAt.UTC(), LastUsedAt: r.usedAt.UTC(), ExpiresAt: r.expiresAt.UTC(),
 	}
-}
-
-// hide: of MeshCentral's page the header, the footer, the title and the left bar; the tabs stay.
-const hide = 29
-
-func (s *Service) proxyURL(token, nodeID string, mode ViewMode) string {
-	return s.cfg.ProxyOrigin + ProxyPath + token + "/?viewmode=" + strconv.Itoa(int(mode)) + "&gotonode=" + GotoNode(nodeID) + "&hide=" + strconv.Itoa(hide)
-}
-
-// GotoNode gives the value of `gotonode` that names a device in a URL of MeshCentral's page.
-func GotoNode(nodeID string) string {
-	n, ok := meshbridge.ParseNodeID(nodeID)
-	if !ok {
-		return ""
-	}
-	return n.Hex()
-}
-
-// DirectURL gives the address of MeshCentral's own page, by which an old dashboard embeds it: with the JWT, by design.
-func DirectURL(meshCentral string, token authsvc.Token, c *Created) string {
-	return fmt.Sprintf("%s/?token=%s&gotonode=%s&viewmode=%d", meshCentral, url.QueryEscape(token.Reveal()), GotoNode(c.Session.Agent.NodeID), c.Session.ViewMode)
 }
