@@ -118,7 +118,9 @@ func TestTheTestsOwnTokensAreGood(t *testing.T) {
 
 func TestWhateverIsNotAnInternalTokenIsRefused(t *testing.T) {
 	key := sessionKey(t)
-	hs256 := func(changes jwt.MapClaims) string { return signed(t, jwt.SigningMethodHS256, key[:], typ, claims(changes)) }
+	hs256 := func(changes jwt.MapClaims) string {
+		return signed(t, jwt.SigningMethodHS256, key[:], typ, claims(changes))
+	}
 	good := hs256(nil)
 	parts := strings.Split(good, ".")
 	none, _ := jwt.NewWithClaims(jwt.SigningMethodNone, claims(nil)).SignedString(jwt.UnsafeAllowNoneSignatureType)
