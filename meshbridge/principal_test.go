@@ -20,7 +20,7 @@ const sessionID = "0f8fad5b-d9cb-469f-a165-70867728950e"
 func sessionOf(changes func(*authsvc.SessionIdentity)) authsvc.SessionIdentity {
 	s := authsvc.SessionIdentity{
 		ID: sessionID, UserID: 7, Email: "tess@acme.example", Name: "Tess Tech", TenantID: directorytest.TenantA, Role: authsvc.RoleTechnician,
-		NodeID: "node//" + keyA, Rights: meshbridge.SessionRights(authsvc.RoleTechnician, 10, false), ExpiresAt: time.Unix(1800000000, 0),
+		NodeID: "node//" + keyA, Rights: meshbridge.DeviceRights(authsvc.RoleTechnician), ExpiresAt: time.Unix(1800000000, 0),
 	}
 	if changes != nil {
 		changes(&s)
@@ -141,7 +141,7 @@ func TestSessionRights(t *testing.T) {
 		"a viewer's general":       {authsvc.RoleViewer, 10, true, looks | noDesk | noTerminal | noFiles | noAMT},
 		"a tab that is none":       {authsvc.RoleAdmin, 18, true, 0},
 	} {
-		if got := meshbridge.SessionRights(c.role, c.viewMode, c.restrict); got != c.want {
+		if got := meshbridge.SessionRights(meshbridge.DeviceRights(c.role), c.viewMode, c.restrict); got != c.want {
 			t.Errorf("%s: %d, want %d", name, got, c.want)
 		}
 	}

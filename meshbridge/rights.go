@@ -102,11 +102,10 @@ var (
 	restricting = append([]string{"view-only", "limited-input", "limited-events"}, closing...)
 )
 
-// SessionRights gives the mask of a session of a person with this role on the device (the greater of the person's own and an
-// individual grant): all that the role gives or, if restrict, only what the tab of the view mode takes of it. 0 is no session:
-// the role gives nothing, or not this tab.
-func SessionRights(role authsvc.Role, viewMode int, restrict bool) uint32 {
-	mask := DeviceRights(role)
+// SessionRights gives the mask of a session of a person who has this mask on the device: all of it or, if restrict, only what the
+// tab of the view mode takes of it. It never gives a bit that the mask has not, save those that close something. 0 is no session:
+// the person has nothing there, or not this tab.
+func SessionRights(mask uint32, viewMode int, restrict bool) uint32 {
 	if !restrict || mask == 0 {
 		return mask
 	}

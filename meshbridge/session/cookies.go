@@ -1,0 +1,54 @@
+package session
+
+import "net/http"
+
+// The two cookies that bind a session to a browser and a person. The prefix makes browsers insist on Secure.
+const (
+	SessionCookie = "__Secure-meshsso_session"
+	PersonCookie  = "__Secure-meshsso_person"
+)
+
+// ProxyPath is where sessions are served; the token and "/" follow.
+const ProxyPath = "/api/meshcentral/proxy/"
+
+const apiPath = "/api/meshcentral"
+
+// Binding is what a browser shows besides the token in the path.
+type Binding struct {
+	SessionCookie string
+	PersonCookie  string
+	Client        Client
+}
+
+// BindingOf reads a request's cookies. A cookie that comes twice is none: a planted one must not stand in for ours.
+func BindingOf(r *http.Request, c Client) Binding {
+	return Binding{SessionCookie: onlyCookie(r, SessionCookie), PersonCookie: onlyCookie(r, PersonCookie), Client: c}
+}
+
+func onlyCookie(r *http.Request, name string) string {
+	found := r.CookiesNamed(name)
+	if len(found) != 1 {
+		return ""
+	}
+	return found[0].Value
+}
+
+// cookies makes both. On an origin of its own the proxy is in a cross-site frame: only partitioned cookies come back there.
+func (s *Service) cookies(token, secret string, mark string) []*http.Cookie {
+	return []*http.Cookie{s.cookie(SessionCookie, ProxyPath+token, secret), s.cookie(PersonCookie, apiPath, mark)}
+}
+
+func (s *Service) cookie(name, path, value string) *http.Cookie {
+	c := &http.Cookie{Name: name, Value: value, Path: path, HttpOnly: true, Secure: true, SameSite: http.SameSiteStrictMode}
+	if s.cfg.ProxyOrigin != "" {
+		c.SameSite, c.Partitioned = http.SameSiteNoneMode, true
+	}
+	return c
+}
+
+// forget makes the browser drop the person's cookie.
+func (s *Service) forget() *http.Cookie {
+	c := s.cookie(PersonCookie, apiPath, "")
+	c.MaxAge = -1
+	return c
+}
