@@ -33,13 +33,15 @@ func onlyCookie(r *http.Request, name string) string {
 	return found[0].Value
 }
 
-// cookies makes both. On an origin of its own the proxy is in a cross-site frame: only partitioned cookies come back there.
+// cookies makes both.
 func (s *Service) cookies(token, secret string, mark string) []*http.Cookie {
-	return []*http.Cookie{s.cookie(SessionCookie, ProxyPath+token, secret), s.cookie(PersonCookie, apiPath, mark)}
+	return []*http.Cookie{s.cookie(SessionCookie, ProxyPath+token, secret, 0), s.cookie(PersonCookie, apiPath, mark, 0)}
 }
 
-func (s *Service) cookie(name, path, value string) *http.Cookie {
-	c := &http.Cookie{Name: name, Value: value, Path: path, HttpOnly: true, Secure: true, SameSite: http.SameSiteStrictMode}
+// cookie makes one that ends with the browser, or at once (maxAge -1). On an origin of its own the proxy is in a cross-site
+// frame: only partitioned cookies come back there.
+func (s *Service) cookie(name, path, value string, maxAge int) *http.Cookie {
+	c := &http.Cookie{Name: name, Value: value, Path: path, MaxAge: maxAge, HttpOnly: true, Secure: true, SameSite: http.SameSiteStrictMode}
 	if s.cfg.ProxyOrigin != "" {
 		c.SameSite, c.Partitioned = http.SameSiteNoneMode, true
 	}
@@ -47,8 +49,4 @@ func (s *Service) cookie(name, path, value string) *http.Cookie {
 }
 
 // forget makes the browser drop the person's cookie.
-func (s *Service) forget() *http.Cookie {
-	c := s.cookie(PersonCookie, apiPath, "")
-	c.MaxAge = -1
-	return c
-}
+func (s *Service) forget() *http.Cookie { return s.cookie(PersonCookie, apiPath, "", -1) }

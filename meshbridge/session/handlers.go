@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"mime"
@@ -31,7 +32,7 @@ func readBody(r *http.Request, into any) error {
 		}
 		return ErrRequest
 	}
-	if len(data) == 0 {
+	if data = bytes.TrimSpace(data); len(data) == 0 {
 		return nil
 	}
 	if t := r.Header.Get("Content-Type"); t != "" {
@@ -169,7 +170,7 @@ func (a *API) list(r *http.Request) (*answer, error) {
 	for i, s := range sessions {
 		out[i] = listedJSON{
 			ID: s.ID, User: userJSON{s.UserID, s.Email}, ViewMode: s.ViewMode, Restrict: s.Restrict, CreatedAt: timeText(s.CreatedAt),
-			Agent:      agentJSON{s.AgentID, s.Device.UUID, s.Device.Hostname, s.Device.Platform, s.Device.NodeID},
+			Agent:      agentJSON{s.AgentID, s.Device.UUID, s.Device.Hostname, s.Device.Platform, s.NodeID},
 			LastUsedAt: timeText(s.LastUsedAt), ExpiresAt: timeText(s.ExpiresAt), ClientIP: s.ClientIP, UserAgent: s.UserAgent, Own: s.Own,
 		}
 	}

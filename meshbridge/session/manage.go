@@ -21,19 +21,20 @@ func scopeOf(id *authsvc.Identity) scope {
 
 // Listed is a live session in a list.
 type Listed struct {
-	ID         string
-	UserID     int64
-	Email      string
-	AgentID    int64
-	Device     authsvc.Device // zero if it is none of the caller's
-	ViewMode   ViewMode
-	Restrict   bool
-	CreatedAt  time.Time
-	LastUsedAt time.Time
-	ExpiresAt  time.Time
-	ClientIP   string
-	UserAgent  string
-	Own        bool
+	ID         string         `json:"id"`
+	UserID     int64          `json:"userId"`
+	Email      string         `json:"email"`
+	AgentID    int64          `json:"agentId"`
+	NodeID     string         `json:"nodeId"`
+	Device     authsvc.Device `json:"-"` // zero if it is none of the caller's
+	ViewMode   ViewMode       `json:"viewMode"`
+	Restrict   bool           `json:"restrict"`
+	CreatedAt  time.Time      `json:"createdAt"`
+	LastUsedAt time.Time      `json:"lastUsedAt"`
+	ExpiresAt  time.Time      `json:"expiresAt"`
+	ClientIP   string         `json:"clientIp"`
+	UserAgent  string         `json:"userAgent"`
+	Own        bool           `json:"-"` // the caller's
 }
 
 // List gives the live sessions that the bearer of a token may see, the newest first. Errors: *Error.
@@ -49,10 +50,8 @@ func (s *Service) List(ctx context.Context, token authsvc.Token, c Client) ([]Li
 	}
 	out := make([]Listed, len(rows))
 	for i, r := range rows {
-		out[i] = Listed{
-			ID: r.id, UserID: r.userID, Email: r.email, AgentID: r.agentID, ViewMode: r.viewMode, Restrict: r.restrict, CreatedAt: r.createdAt.UTC(),
-			LastUsedAt: r.usedAt.UTC(), ExpiresAt: r.expiresAt.UTC(), ClientIP: r.clientIP, UserAgent: r.userAgent, Own: sc.own(r),
-		}
+		out[i] = r.listed()
+		out[i].Own = sc.own(r)
 		if a, ok := meshbridge.AccessTo(id, strconv.FormatInt(r.agentID, 10)); ok && a.Device.AgentID == r.agentID {
 			out[i].Device = a.Device
 		}

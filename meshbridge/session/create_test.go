@@ -1,0 +1,303 @@
+package session_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/everydaytech/meshsso/authsvc"
+	"github.com/everydaytech/meshsso/meshbridge/session"
+)
+
+func TestCreate(t *testing.T) {
+	w := newWorld(t)
+	r := w.replica(t, nil)
+	c := r.create(t, w.tech(), "2")
+	s := c.Session
+	if s.Person != (session.Person{UserID: 1, Email: "tech@acme.example", Name: "Tess Tech", TenantID: tenantA, Role: authsvc.RoleTechnician}) ||
+		s.Agent != (session.Agent{ID: 2, UUID: "22222222-2222-4222-8222-222222222222", Hostname: "bravo", Platform: "windows", TenantID: tenantA, NodeID: "node//" + strings.Repeat("B", 64)}) ||
+		s.Rights != 278728 || s.ViewMode != 11 || s.ExpiresAt.Sub(s.CreatedAt) != lifetime {
+		t.Errorf("%+v", s)
+	}
+	if want := "/api/meshcentral/proxy/" + c.Token + "/?viewmode=11&gotonode=" + strings.Repeat("041041", 16) + "&hide=29"; c.ProxyURL != want {
+		t.Errorf("%s, want %s", c.ProxyURL, want)
+	}
+	for name, path := range map[string]string{session.SessionCookie: "/api/meshcentral/proxy/" + c.Token, session.PersonCookie: "/api/meshcentral"} {
+		text := cookieNamed(c.Cookies, name).String()
+		allOf(t, text, "Path="+path+";", "HttpOnly", "Secure", "SameSite=Strict")
+		if strings.Contains(text, "Partitioned") || strings.Contains(text, "Domain") {
+			t.Error(text)
+		}
+	}
+	// By the agent's UUID too, in any case.
+	if by := r.create(t, w.tech(), strings.ToUpper(s.Agent.UUID)); by.Session.Agent.ID != 2 {
+		t.Errorf("%+v", by.Session.Agent)
+	}
+	row := w.text(t, `select row_to_json(s)::text from public.meshcentral_sessions s where session_id = $1::uuid`, s.ID)
+	for _, secret := range []string{c.Token, binding(c).SessionCookie, binding(c).PersonCookie, w.tech().Reveal()} {
+		if strings.Contains(row, secret) {
+			t.Errorf("a secret is stored: %s", row)
+		}
+	}
+	if got := w.text(t, `select octet_length(session_token) || ' ' || coalesce(meshcentral_cookie, 'empty') from public.meshcentral_sessions where session_id = $1::uuid`, s.ID); got != "64 empty" {
+		t.Error(got)
+	}
+	if got := w.text(t, `select concat_ws(' ', event, session_id, user_id, email, tenant_id, agent_id, hostname, view_mode, host(client_ip), user_agent) from meshsso.audit order by id limit 1`); got !=
+		"session_created "+s.ID+" 1 tech@acme.example "+tenantA+" 2 bravo 11 192.0.2.7 Test/1" {
+		t.Error(got)
+	}
+}
+
+func TestCreateIsRefused(t *testing.T) {
+	w := newWorld(t)
+	r := w.replica(t, nil)
+	with := func(email string, id int, changes map[string]any) authsvc.Token {
+		return w.jwt(dashboardKey, email, tenantA, id, changes)
+	}
+	for name, c := range map[string]struct {
+		token authsvc.Token
+		agent string
+		mode  session.ViewMode
+		want  *session.Error
+	}{
+		"no token":                   {authsvc.Token{}, "2", 10, session.ErrUnauthenticated},
+		"a wrong key":                {w.jwt("other-other-other-other-other-32", "tech@acme.example", tenantA, 1, nil), "2", 10, session.ErrUnauthenticated},
+		"expired":                    {with("tech@acme.example", 1, map[string]any{"exp": 1}), "2", 10, session.ErrUnauthenticated},
+		"nobody":                     {with("nobody@acme.example", 1, nil), "2", 10, session.ErrAccessDenied},
+		"another id":                 {with("tech@acme.example", 2, nil), "2", 10, session.ErrAccessDenied},
+		"another tenant's token":     {w.jwt(dashboardKey, "tech@acme.example", tenantB, 1, nil), "2", 10, session.ErrAccessDenied},
+		"a viewer":                   {w.viewer(), "2", 11, session.ErrRoleDenied},
+		"lowered by the token":       {with("admin@acme.example", 2, map[string]any{"role": "viewer"}), "2", 11, session.ErrRoleDenied},
+		"no role":                    {with("guest@acme.example", 6, nil), "2", 11, session.ErrRoleDenied},
+		"no role, no such agent":     {with("guest@acme.example", 6, nil), "99", 11, session.ErrRoleDenied},
+		"another tenant's":           {w.tech(), "7", 11, session.ErrAgentNotFound},
+		"another tenant's, by UUID":  {w.tech(), "77777777-7777-4777-8777-777777777777", 11, session.ErrAgentNotFound},
+		"a viewer, another tenant's": {w.viewer(), "7", 11, session.ErrAgentNotFound},
+		"none":                       {w.tech(), "99", 11, session.ErrAgentNotFound},
+		"no number":                  {w.tech(), "02", 11, session.ErrAgentNotFound},
+		"negative":                   {w.tech(), "-2", 11, session.ErrAgentNotFound},
+		"huge":                       {w.tech(), strings.Repeat("9", 4000), 11, session.ErrAgentNotFound},
+		"empty":                      {w.tech(), "", 11, session.ErrAgentNotFound},
+		"SQL":                        {w.tech(), "2' or '1'='1", 11, session.ErrAgentNotFound},
+		"NUL":                        {w.tech(), "2\x00", 11, session.ErrAgentNotFound},
+		"not enrolled":               {w.tech(), "3", 11, session.ErrNotEnrolled},
+		"disputed":                   {w.tech(), "5", 11, session.ErrNotEnrolled},
+		"view mode 9":                {w.tech(), "2", 9, session.ErrViewMode},
+		"view mode 18":               {w.tech(), "2", 18, session.ErrViewMode},
+		"view mode 20":               {w.tech(), "2", 20, session.ErrViewMode},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := r.Create(t.Context(), session.Request{Token: c.token, Agent: c.agent, ViewMode: c.mode, Client: here})
+			wantErr(t, err, c.want)
+		})
+	}
+	r.Round(t.Context())
+	if got := w.text(t, `select count(*)::text from public.meshcentral_sessions`); got != "0" {
+		t.Errorf("%s sessions", got)
+	}
+	audit := w.audited(t)
+	allOf(t, audit, "denied:ROLE_DENIED", "denied:AGENT_NOT_FOUND", "denied:AGENT_NOT_ENROLLED", "denied:USER_UNKNOWN", "denied:TENANT_MISMATCH")
+	if strings.Contains(audit, "TOKEN") { // anybody could fill it
+		t.Errorf("an unverified token is in the audit: %s", audit)
+	}
+}
+
+func TestViewersWhereTheyAreAllowed(t *testing.T) {
+	w := newWorld(t)
+	r := w.replica(t, func(c *session.Config) { c.MinRole = authsvc.RoleViewer })
+	w.db.Exec(t, `create or replace view meshsso.device_links as select 3::bigint as user_id, 2::bigint as agent_id, 'admin'::text as role`)
+	for _, restrict := range []bool{false, true} {
+		req := r.request(w.viewer(), "2")
+		req.Restrict = restrict
+		c, err := r.Create(t.Context(), req)
+		if err != nil || c.Session.Rights != 1800 {
+			t.Fatalf("%v %+v", err, c)
+		}
+	}
+}
+
+func TestGrantsAndSuperadmins(t *testing.T) {
+	w := newWorld(t)
+	r := w.replica(t, nil)
+	w.db.Exec(t, `create or replace view meshsso.device_links as select 6::bigint as user_id, 2::bigint as agent_id, 'technician'::text as role
+	  union all select 6, 7, 'technician'`)
+	guest := w.jwt(dashboardKey, "guest@acme.example", tenantA, 6, nil)
+	if c := r.create(t, guest, "2"); c.Session.Rights != 278728 || c.Session.Person.Role != authsvc.RoleTechnician {
+		t.Errorf("%+v", c.Session)
+	}
+	_, err := r.Create(t.Context(), r.request(guest, "1"))
+	wantErr(t, err, session.ErrRoleDenied)
+	_, err = r.Create(t.Context(), r.request(guest, "7")) // the grant is on another tenant's device
+	wantErr(t, err, session.ErrAgentNotFound)
+	if c := r.create(t, w.root(), "7"); c.Session.Person.TenantID != "" || c.Session.Agent.TenantID != tenantB {
+		t.Errorf("%+v", c.Session)
+	}
+	_, err = r.Create(t.Context(), r.request(w.jwt(agentKey, "root@everyday.example", tenantA, 4, nil), "7")) // that key makes no superadmin
+	wantErr(t, err, session.ErrRoleDenied)
+}
+
+func TestRestrict(t *testing.T) {
+	w := newWorld(t)
+	r := w.replica(t, nil)
+	for mode, want := range map[session.ViewMode]uint32{11: 8 | 512 | 1024, 12: 8 | 65536 | 1024, 13: 8 | 65536 | 512, 15: 16 | 131072 | 65536 | 512 | 1024, 17: 8 | 65536 | 512 | 1024} {
+		c, err := r.Create(t.Context(), session.Request{Token: w.admin(), Agent: "2", ViewMode: mode, Restrict: true, Client: here})
+		if err != nil || c.Session.Rights != want {
+			t.Errorf("%d: %v, %+v", mode, err, c)
+		}
+	}
+	_, err := r.Create(t.Context(), session.Request{Token: w.tech(), Agent: "2", ViewMode: 15, Restrict: true})
+	wantErr(t, err, session.ErrRoleDenied) // a technician has no console: nothing would be left
+}
+
+func TestOnlyWhatNeedsTheDeviceAsksForIt(t *testing.T) {
+	w := newWorld(t)
+	r := w.replica(t, nil)
+	try := func(mode session.ViewMode) error {
+		_, err := r.Create(t.Context(), session.Request{Token: w.admin(), Agent: "2", ViewMode: mode})
+		return err
+	}
+	w.presence.offline.Store(true)
+	for mode := session.ViewGeneral; mode <= session.ViewPlugins; mode++ {
+		err := try(mode)
+		switch mode {
+		case 11, 12, 13, 15:
+			wantErr(t, err, session.ErrAgentOffline)
+		case 18:
+			wantErr(t, err, session.ErrViewMode)
+		default:
+			if err != nil {
+				t.Errorf("%d: %v", mode, err)
+			}
+		}
+	}
+	w.presence.away.Store(true)
+	wantErr(t, try(11), session.ErrMeshCentral)
+}
+
+func TestNeverBeyondTheJWT(t *testing.T) {
+	w := newWorld(t)
+	r := w.replica(t, nil)
+	exp := w.clock.Now().Add(10 * time.Minute).Unix()
+	short := w.jwt(dashboardKey, "tech@acme.example", tenantA, 1, map[string]any{"exp": exp})
+	c := r.create(t, short, "2")
+	if c.Session.ExpiresAt.Unix() != exp {
+		t.Errorf("it ends at %s", c.Session.ExpiresAt)
+	}
+	l := r.enter(t, c)
+	w.clock.advance(10*time.Minute + time.Second)
+	_, err := r.Enter(t.Context(), c.Token, binding(c))
+	wantErr(t, err, session.ErrExpired)
+	r.Round(t.Context())
+	if !ended(l) {
+		t.Error("it is still live")
+	}
+	wantErr(t, l.Err(), session.ErrExpired)
+	allOf(t, w.audited(t), "session_ended:expiry")
+}
+
+func TestTwentyAPerson(t *testing.T) {
+	w := newWorld(t)
+	r, other := w.replica(t, nil), w.replica(t, nil)
+	var all []*session.Created
+	for range session.DefaultPerPerson {
+		all = append(all, r.create(t, w.tech(), "2"))
+		w.clock.advance(time.Second)
+	}
+	// The first is in use and the second has a tunnel on another replica: the third is the longest idle.
+	r.enter(t, all[0])
+	tunnel := other.enter(t, all[1]).Tunnel("terminal")
+	third := r.enter(t, all[2])
+	w.clock.advance(time.Second)
+	for _, c := range append(all[3:], all[0]) {
+		r.enter(t, c)
+		w.clock.advance(time.Second)
+	}
+	other.Round(t.Context())
+	r.Round(t.Context())
+	r.create(t, w.tech(), "1")
+	if !ended(third) {
+		t.Error("the longest idle one lives on")
+	}
+	wantErr(t, third.Err(), session.ErrEnded)
+	allOf(t, w.audited(t), "session_ended:limit")
+	if got := w.text(t, `select count(*)::text from public.meshcentral_sessions where ended_at is null`); got != "20" {
+		t.Errorf("%s are live", got)
+	}
+	// Others are not concerned.
+	r.create(t, w.mate(), "2")
+	tunnel.Close(1, 2)
+}
+
+func TestNoRoomIfAllHaveTunnels(t *testing.T) {
+	w := newWorld(t)
+	r := w.replica(t, func(c *session.Config) { c.PerPerson = 2 })
+	var tunnels []*session.Tunnel
+	for range 2 {
+		tunnels = append(tunnels, r.enter(t, r.create(t, w.tech(), "2")).Tunnel("desktop"))
+	}
+	r.Round(t.Context())
+	for range 5 { // the mark is kept for as long as they are open
+		w.clock.advance(2 * time.Second)
+		r.Round(t.Context())
+	}
+	_, err := r.Create(t.Context(), r.request(w.tech(), "2"))
+	wantErr(t, err, session.ErrLimit)
+	if session.AsError(err).RetryAfter == 0 {
+		t.Error("no Retry-After")
+	}
+	tunnels[0].Close(0, 0)
+	r.Round(t.Context())
+	r.create(t, w.tech(), "2")
+	// A replica that died says nothing any more: its tunnels lapse.
+	w.clock.advance(10 * time.Second)
+	r.create(t, w.tech(), "2")
+	tunnels[1].Close(0, 0)
+}
+
+func TestManyCreationsAtOnceKeepTheLimit(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.replica(t, nil), w.replica(t, nil)
+	var wg sync.WaitGroup
+	errs := make(chan error, 60)
+	for i := range 60 {
+		wg.Go(func() {
+			r := []*replica{a, b}[i%2]
+			_, err := r.Create(t.Context(), r.request(w.tech(), "2"))
+			errs <- err
+		})
+	}
+	wg.Wait()
+	close(errs)
+	for err := range errs {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if got := w.text(t, `select count(*) filter (where ended_at is null) || ' ' || count(distinct session_token) from public.meshcentral_sessions`); got != "20 60" {
+		t.Error(got)
+	}
+	if got := w.text(t, `select count(*) filter (where event = 'session_created') || ' ' || count(*) filter (where event = 'session_ended') from meshsso.audit`); got != "60 40" {
+		t.Error(got)
+	}
+}
+
+func TestASessionHoldsNoSecret(t *testing.T) {
+	w := newWorld(t)
+	r := w.replica(t, nil)
+	c := r.create(t, w.tech(), "2")
+	l := r.enter(t, c)
+	data, err := json.Marshal(l.Session())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{string(data), fmt.Sprintf("%+v", l.Session()), w.logged()} {
+		for _, secret := range []string{c.Token, binding(c).SessionCookie, binding(c).PersonCookie} {
+			if strings.Contains(text, secret) {
+				t.Errorf("a secret in %s", text)
+			}
+		}
+	}
+}
