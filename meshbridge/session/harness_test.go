@@ -150,7 +150,7 @@ func (w *world) replica(t testing.TB, change func(*session.Config)) *replica {
 		t.Fatal(err)
 	}
 	cache := directory.NewCached(directory.NewPostgres(pool, 5*time.Second, w.clock.Now), directory.CacheConfig{
-		TTL: recheck, NegativeTTL: time.Second, Users: 100, Scopes: 100, Now: w.clock.Now,
+		TTL: recheck, NegativeTTL: time.Second, Users: 10_000, Scopes: 100, Now: w.clock.Now,
 	})
 	ring, err := keys.NewRing([]byte(dashboardKey))
 	if err != nil {

@@ -90,57 +90,59 @@ func query[T any](ctx context.Context, s *store, what string, scan pgx.RowToFunc
 	return out, nil
 }
 
-// The people's own lock makes creations of one person wait for one another, over all replicas: without it two would both
-// find room for the last one. A batch is one round trip and one transaction.
-const (
-	lockPersonSQL = `select pg_advisory_xact_lock(hashtextextended('meshsso session', $1::bigint))`
-	createSQL     = `
-with live as materialized (
-  select session_id, last_used_at, coalesce(tunnels_until > $15, false) as busy from public.meshcentral_sessions
-   where user_id = $2 and ended_at is null and email is not null and expires_at > $15 and last_used_at > $19),
-victim as (
-  update public.meshcentral_sessions s set ended_at = $15, end_reason = 'limit', ticket_hash = null
-   where s.ended_at is null and s.session_id in (
-     select session_id from live where not busy order by last_used_at, session_id limit greatest((select count(*) from live) - $20::integer + 1, 0))
-  returning ` + endedColumns + `),
-made as (
+// The person's own lock makes creations of one person wait for one another, over all replicas: without it two would both find
+// room for the last one.
+const lockPersonSQL = `select pg_advisory_xact_lock(hashtextextended('meshsso session', $1::bigint))`
+
+// Of a person's live sessions: $2 the person, $15 the time, $19 since when one must have been used.
+const livingSQL = `user_id = $2 and ended_at is null and email is not null and expires_at > $15 and last_used_at > $19`
+
+// createSQL makes a session if there is room.
+const createSQL = `
+with made as (
   insert into public.meshcentral_sessions (session_token, user_id, session_id, agent_id, node_id, view_mode, restricted, email, jwt_tenant_id, jwt_role, jwt_key,
       jwt_expires_at, agent_tenant_id, cookie_hash, ticket_hash, created_at, last_used_at, expires_at, ticket_expires_at, client_ip, user_agent)
   select $1, $2, $3::uuid, $4, $5, $6, $7, $8, nullif($9, '')::uuid, $10, $11, $12, nullif($13, '')::uuid, nullif($14, ''), nullif($21, ''), $15, $15, $16, $22, $17, $18
-   where (select count(*) from live) - (select count(*) from victim) < $20
-  returning 1),
-said as (
-  insert into meshsso.audit (at, event, session_id, user_id, email, tenant_id, agent_id, hostname, view_mode, client_ip, user_agent)
-  select $15, 'session_created', $3::uuid, $2, $8, nullif($13, '')::uuid, $4, $23, $6, nullif($17, '')::inet, $18 from made),
-` + saidEnded + `
-select (select count(*) from made)::integer, array(select session_id::text from victim)`
+   where (select count(*) from public.meshcentral_sessions where ` + livingSQL + `) < $20::integer
+  returning 1)
+insert into meshsso.audit (at, event, session_id, user_id, email, tenant_id, agent_id, hostname, view_mode, client_ip, user_agent)
+select $15, 'session_created', $3::uuid, $2, $8, nullif($13, '')::uuid, $4, $23, $6, nullif($17, '')::inet, $18 from made`
 
-	// What an ended session leaves in the audit; $15 is the time.
+// What an ended session leaves in the audit.
+const (
 	endedColumns = `s.session_id, s.user_id, s.email, s.agent_tenant_id, s.agent_id, s.view_mode, s.client_ip, s.user_agent, s.created_at`
-	saidEnded    = `
-ends as (
-  insert into meshsso.audit (at, event, session_id, user_id, email, tenant_id, agent_id, hostname, view_mode, client_ip, user_agent, reason, seconds)
-  select $15, 'session_ended', v.session_id, v.user_id, v.email, v.agent_tenant_id, v.agent_id, ` + hostnameOf + `, v.view_mode, nullif(v.client_ip, '')::inet, v.user_agent, 'limit',
-         extract(epoch from $15 - v.created_at) from victim v)`
-	hostnameOf = `(select a.hostname from meshsso.agents a where a.agent_id = v.agent_id limit 1)`
+	hostnameOf   = `(select a.hostname from meshsso.agents a where a.agent_id = v.agent_id limit 1)`
 )
 
-// create inserts a session and says whether there was room, and which others ended for it.
-func (s *store) create(ctx context.Context, r row, ticketHash string, ticketUntil time.Time, hostname string, idleSince time.Time, limit int) (made bool, victims []string, err error) {
+// create inserts a session and says whether there was room; with makeRoom it first ends what stands in the way, and gives that.
+// A batch is one round trip and one transaction, and each of its statements sees what those before it did.
+func (s *store) create(ctx context.Context, r row, t ticket, hostname string, idleSince time.Time, limit int, makeRoom bool) (made bool, ended []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	b := &pgx.Batch{}
 	b.Queue(lockPersonSQL, r.userID)
+	if makeRoom {
+		b.Queue(endForRoomSQL, r.createdAt, string(EndLimit), "", r.userID, idleSince, limit).Query(func(rows pgx.Rows) (err error) {
+			ended, err = pgx.CollectRows(rows, pgx.RowTo[string])
+			return err
+		})
+	}
 	b.Queue(createSQL, r.hash, r.userID, r.id, r.agentID, r.nodeID, int(r.viewMode), r.restrict, r.email, r.jwtTenant, r.jwtRole, r.jwtKey,
-		r.jwtExpires, r.agentTenant, r.cookieHash, r.createdAt, r.expiresAt, r.clientIP, r.userAgent, idleSince, limit, ticketHash, ticketUntil, hostname)
-	results := s.db.SendBatch(ctx, b)
-	_, lockErr := results.Exec()
-	n := 0
-	scanErr := results.QueryRow().Scan(&n, &victims)
-	if err := errors.Join(lockErr, scanErr, results.Close()); err != nil {
+		r.jwtExpires, r.agentTenant, r.cookieHash, r.createdAt, r.expiresAt, r.clientIP, r.userAgent, idleSince, limit, t.hash, t.until, hostname,
+	).Exec(func(tag pgconn.CommandTag) error {
+		made = tag.RowsAffected() == 1
+		return nil
+	})
+	if err := s.db.SendBatch(ctx, b).Close(); err != nil {
 		return false, nil, s.failed(ctx, "create", err)
 	}
-	return n == 1, victims, nil
+	return made, ended, nil
+}
+
+// ticket is what is stored of one; the zero value is none.
+type ticket struct {
+	hash  string
+	until *time.Time
 }
 
 // ours leaves out an old backend's rows, also those that it still writes.

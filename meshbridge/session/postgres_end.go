@@ -27,6 +27,13 @@ var (
 	endPersonSQL = endSQL(`s.user_id = $4 and s.email = $5`)
 	endLateSQL   = endSQL(`s.expires_at <= $1`)
 	endIdleSQL   = endSQL(`s.last_used_at <= $4`)
+	// Of a person's live sessions without tunnels the longest idle ones, so many that fewer than $6 stay.
+	endForRoomSQL = endSQL(`s.session_id in (
+     select session_id from public.meshcentral_sessions
+      where user_id = $4 and ended_at is null and email is not null and expires_at > $1 and last_used_at > $5 and coalesce(tunnels_until <= $1, true)
+      order by last_used_at, session_id
+      limit greatest((select count(*) from public.meshcentral_sessions
+        where user_id = $4 and ended_at is null and email is not null and expires_at > $1 and last_used_at > $5) - $6::integer + 1, 0))`)
 	// Of these ids: the table decides.
 	endExpiredIDsSQL = endSQL(`s.session_id = any($4::uuid[]) and s.expires_at <= $5`)
 	endIdleIDsSQL    = endSQL(`s.session_id = any($4::uuid[]) and s.last_used_at <= $5`)

@@ -221,20 +221,15 @@ func (s *Service) insert(ctx context.Context, id *authsvc.Identity, a meshbridge
 	v.setClaims(id.Claims)
 	v.expiresAt = s.expiry(now, id.Claims)
 	v.hash, _ = hashSecret(token)
-	var ticketHash string
-	own, _ := hashSecret(secret)
-	if s.cfg.ProxyOrigin == "" {
+	var t ticket
+	if own, _ := hashSecret(secret); s.cfg.ProxyOrigin == "" {
 		v.cookieHash = own
 	} else {
-		ticketHash = own
+		until := now.Add(ticketLifetime)
+		t = ticket{own, &until}
 	}
-	made, victims, err := s.store.create(ctx, v, ticketHash, now.Add(ticketLifetime), a.Device.Hostname, now.Add(-s.cfg.Idle), s.cfg.PerPerson)
-	if err != nil {
+	if err := s.put(ctx, v, t, a.Device.Hostname); err != nil {
 		return nil, err
-	}
-	s.endedHere(victims, EndLimit)
-	if !made {
-		return nil, ErrLimit
 	}
 	c := &Created{Session: sessionOf(&v, id, a, rights), Token: token}
 	c.ProxyURL = s.proxyURL(token, a.NodeID, r.ViewMode)
@@ -244,6 +239,21 @@ func (s *Service) insert(ctx context.Context, id *authsvc.Identity, a meshbridge
 		c.ProxyURL += "&ticket=" + secret
 	}
 	return c, nil
+}
+
+// put stores a session; at the limit, which is rare, it makes room first.
+func (s *Service) put(ctx context.Context, v row, t ticket, hostname string) error {
+	for _, makeRoom := range []bool{false, true} {
+		made, ended, err := s.store.create(ctx, v, t, hostname, v.createdAt.Add(-s.cfg.Idle), s.cfg.PerPerson, makeRoom)
+		if err != nil {
+			return err
+		}
+		s.endedHere(ended, EndLimit)
+		if made {
+			return nil
+		}
+	}
+	return ErrLimit
 }
 
 func (s *Service) expiry(now time.Time, c authsvc.Claims) time.Time {
