@@ -59,12 +59,12 @@ async function openDownload(mesh, control, nodeId, file, headers = {}) {
 }
 
 /** A folder of the device, listed through a files tunnel: the names in it. */
-async function listFolder(relay, folder) {
+async function listFolder(relay, folder, ms = 15000) {
     const from = relay.messages.length;
     relay.send('5');
     relay.send({ action: 'ls', reqid: 1, path: folder });
     const text = (m) => { try { return JSON.parse(Buffer.isBuffer(m) ? m.toString() : JSON.stringify(m)); } catch (err) { return {}; } };
-    const answer = text(await relay.next((m) => Array.isArray(text(m).dir), 15000, from));
+    const answer = text(await relay.next((m) => Array.isArray(text(m).dir), ms, from));
     return answer.dir.map((entry) => entry.n);
 }
 
