@@ -128,7 +128,7 @@ func TestSessionRights(t *testing.T) {
 		"desktop":                  {authsvc.RoleAdmin, 11, true, 8 | noTerminal | noFiles | noAMT},
 		"terminal":                 {authsvc.RoleTechnician, 12, true, 8 | noDesk | noFiles | noAMT},
 		"files":                    {authsvc.RoleTechnician, 13, true, 8 | noDesk | noTerminal | noAMT},
-		"Intel AMT":                {authsvc.RoleAdmin, 14, true, noDesk | noTerminal | noFiles | noAMT},
+		"Intel AMT":                {authsvc.RoleAdmin, 14, true, noDesk | noTerminal | noFiles},
 		"console":                  {authsvc.RoleAdmin, 15, true, 8 | agent | noDesk | noTerminal | noFiles | noAMT},
 		"console of a technician":  {authsvc.RoleTechnician, 15, true, 0},
 		"events":                   {authsvc.RoleAdmin, 16, true, noDesk | noTerminal | noFiles | noAMT},

@@ -89,7 +89,7 @@ var tabs = map[int]tab{
 	11: {needs: []string{"remote-control"}, close: "no-desktop"},
 	12: {needs: []string{"remote-control"}, close: "no-terminal"},
 	13: {needs: []string{"remote-control"}, close: "no-files"},
-	14: {},                                                   // Intel AMT
+	14: {close: "no-amt"},                                    // Intel AMT
 	15: {needs: []string{"remote-control", "agent-console"}}, // console
 	16: {},                                                   // events
 	17: {},                                                   // details

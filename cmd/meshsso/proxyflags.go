@@ -165,7 +165,7 @@ func (c *proxyConfig) readSecrets(f proxyFlags, getenv func(string) string, jwtS
 	if primary == "" {
 		c.keys, _ = keys.NewRing(jwtSecret) // a short one is refused as JWT_SECRET
 	} else if c.keys, err = keys.NewRing([]byte(primary)); err != nil {
-		errs = append(errs, fmt.Errorf("MESHSSO_SESSION_KEY: %w", err))
+		errs = append(errs, fmt.Errorf("MESHSSO_SESSION_KEY %w", err))
 	}
 	return errors.Join(errs...)
 }

@@ -82,7 +82,6 @@ func BenchmarkSessionCreation(b *testing.B) {
 	for b.Loop() {
 		f := sessionFigure(b)
 		b.Logf("%s: %.3f %s (%.3f..%.3f), goal %q", f.Name, f.Value, f.Unit, f.Spread[0], f.Spread[1], f.Goal)
-		b.Log(f.Raw)
 		b.ReportMetric(f.Value, "create/query")
 	}
 }

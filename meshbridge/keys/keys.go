@@ -21,10 +21,11 @@ const (
 // Ring gives keys by label. Replicas that share the primary secret have the same ones.
 type Ring struct{ primary []byte }
 
-// NewRing makes a ring of a secret, MESHSSO_SESSION_KEY or else JWT_SECRET. Errors: it is shorter than MinPrimaryBytes.
+// NewRing makes a ring of a secret, MESHSSO_SESSION_KEY or else JWT_SECRET. Errors: it is shorter than MinPrimaryBytes; put the
+// name of the secret before the text.
 func NewRing(primary []byte) (Ring, error) {
 	if len(primary) < MinPrimaryBytes {
-		return Ring{}, fmt.Errorf("the session key has %d bytes and must have at least %d", len(primary), MinPrimaryBytes)
+		return Ring{}, fmt.Errorf("has %d bytes and must have at least %d", len(primary), MinPrimaryBytes)
 	}
 	return Ring{primary: append([]byte(nil), primary...)}, nil
 }
