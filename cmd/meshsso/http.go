@@ -15,8 +15,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/everydaytech/meshsso/authsvc"
 	"github.com/everydaytech/meshsso/authsvc/directory"
+	"github.com/everydaytech/meshsso/meshbridge/keys"
 	"github.com/everydaytech/meshsso/meshbridge/session"
+	"github.com/everydaytech/meshsso/meshbridge/sessiontoken"
 )
 
 // proxyParts is what stands around the sessions and knows MeshCentral.
@@ -81,6 +84,15 @@ func newSessionProxy(ctx context.Context, cfg config, auth session.Authenticator
 		mux.Handle(embedPath, parts.embed)
 	}
 	return &sessionProxy{pool: pool, sessions: sessions, parts: parts, server: newHTTPServer(mux, log), listen: p.listen, log: log}, nil
+}
+
+// keeper answers the shim's questions about sessions; it knows none if the proxy is off.
+func (p *sessionProxy) keeper(cfg config) *authsvc.Sessions {
+	if p == nil {
+		return &authsvc.Sessions{}
+	}
+	verifier := sessiontoken.NewVerifier(cfg.proxy.keys.Key(keys.SessionToken), nil)
+	return &authsvc.Sessions{Verifier: verifier, Finder: session.Finder{Service: p.sessions}}
 }
 
 // newHTTPServer bounds what a client can hold on to before it has said who it is; what streams has its own bounds.

@@ -54,8 +54,6 @@ type proxyConfig struct {
 	keys       keys.Ring
 }
 
-const minSessionKey = 32
-
 func (f proxyFlags) readProxy(getenv func(string) string, jwtSecret []byte) (proxyConfig, error) {
 	if f.MeshCentralURL == "" || f.HTTPListen == "off" {
 		return proxyConfig{}, nil
@@ -164,13 +162,10 @@ func (c *proxyConfig) readSecrets(f proxyFlags, getenv func(string) string, jwtS
 	}
 	primary, err := readSecret(getenv, "MESHSSO_SESSION_KEY")
 	errs = append(errs, err)
-	switch {
-	case primary == "":
-		c.keys = keys.NewRing(jwtSecret)
-	case len(primary) < minSessionKey:
-		errs = append(errs, fmt.Errorf("MESHSSO_SESSION_KEY has %d bytes and must have at least %d", len(primary), minSessionKey))
-	default:
-		c.keys = keys.NewRing([]byte(primary))
+	if primary == "" {
+		c.keys, _ = keys.NewRing(jwtSecret) // a short one is refused as JWT_SECRET
+	} else if c.keys, err = keys.NewRing([]byte(primary)); err != nil {
+		errs = append(errs, fmt.Errorf("MESHSSO_SESSION_KEY %w", err))
 	}
 	return errors.Join(errs...)
 }

@@ -13,4 +13,13 @@ function isFoldedEmail(text) {
     return at > 0 && at < text.length - 1 && !REFUSED.test(text) && text === text.toLowerCase();
 }
 
-module.exports = { isFoldedEmail };
+/** Whether an account's name is reserved for principals of sessions. MeshCentral's own of SAML begin alike. */
+function isPrincipalName(name) { return typeof name === 'string' && /^~s(?!aml:)/i.test(name); }
+
+/** The same of a whole id. */
+function isPrincipalId(id) { return typeof id === 'string' && id.startsWith('user/') && isPrincipalName(id.slice(id.indexOf('/', 5) + 1)); }
+
+/** The account id of the principal of a session (meshbridge.PrincipalID). @param {string} sessionId UUID. @param {string} email folded */
+function principalId(domain, sessionId, email) { return 'user/' + domain + '/~s:' + sessionId.replace(/-/g, '').slice(0, 12) + ':' + email; }
+
+module.exports = { isFoldedEmail, isPrincipalName, isPrincipalId, principalId };

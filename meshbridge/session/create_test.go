@@ -112,7 +112,7 @@ func TestViewersWhereTheyAreAllowed(t *testing.T) {
 		req := r.request(w.viewer(), "2")
 		req.Restrict = restrict
 		c, err := r.Create(t.Context(), req)
-		if err != nil || c.Session.Rights != 1800 {
+		if err != nil || c.Session.Rights != 1800|2048 {
 			t.Fatalf("%v %+v", err, c)
 		}
 	}
@@ -141,7 +141,11 @@ func TestGrantsAndSuperadmins(t *testing.T) {
 func TestRestrict(t *testing.T) {
 	w := newWorld(t)
 	r := w.replica(t, nil)
-	for mode, want := range map[session.ViewMode]uint32{11: 8 | 512 | 1024, 12: 8 | 65536 | 1024, 13: 8 | 65536 | 512, 15: 16 | 131072 | 65536 | 512 | 1024, 17: 8 | 65536 | 512 | 1024} {
+	const noDesktop, noTerminal, noFiles, noAMT = 65536, 512, 1024, 2048
+	for mode, want := range map[session.ViewMode]uint32{
+		10: 64 | 128 | 262144 | noDesktop | noTerminal | noFiles | noAMT, 11: 8 | noTerminal | noFiles | noAMT, 12: 8 | noDesktop | noFiles | noAMT,
+		13: 8 | noDesktop | noTerminal | noAMT, 15: 8 | 16 | noDesktop | noTerminal | noFiles | noAMT, 17: noDesktop | noTerminal | noFiles | noAMT,
+	} {
 		c, err := r.Create(t.Context(), session.Request{Token: w.admin(), Agent: "2", ViewMode: mode, Restrict: true, Client: here})
 		if err != nil || c.Session.Rights != want {
 			t.Errorf("%d: %v, %+v", mode, err, c)

@@ -152,10 +152,14 @@ func (w *world) replica(t testing.TB, change func(*session.Config)) *replica {
 	cache := directory.NewCached(directory.NewPostgres(pool, 5*time.Second, w.clock.Now), directory.CacheConfig{
 		TTL: recheck, NegativeTTL: time.Second, Users: 10_000, Scopes: 100, Now: w.clock.Now,
 	})
+	ring, err := keys.NewRing([]byte(dashboardKey))
+	if err != nil {
+		t.Fatal(err)
+	}
 	r := &replica{w: w, cache: cache, ended: make(chan string, 1000)}
 	cfg := session.Config{
 		Auth:     &authsvc.Service{Verifier: verifier, Users: cache, Tenants: cache, Devices: cache, Roles: claims.RoleRule{}},
-		Presence: w.presence, DB: pool, Keys: keys.NewRing([]byte(dashboardKey)), Lifetime: lifetime, Idle: idle, Recheck: recheck,
+		Presence: w.presence, DB: pool, Keys: ring, Lifetime: lifetime, Idle: idle, Recheck: recheck,
 		MinRole: authsvc.RoleTechnician, Timeout: 5 * time.Second, Now: w.clock.Now, Log: slog.New(slog.NewTextHandler(w, nil)),
 		Ended: func(_ context.Context, id string) { r.ended <- id },
 	}

@@ -163,9 +163,6 @@ func (s *Service) deniedCreate(id *authsvc.Identity, a meshbridge.Access, r Requ
 	})
 }
 
-// granting are the bits of a mask that let do something; the others only close.
-const granting = uint32(8 | 16 | 131072)
-
 // accessTo judges a person's right on a device. Of a device that is not in the person's scope nothing is told but that.
 func (s *Service) accessTo(id *authsvc.Identity, agent string, mode ViewMode, restrict bool) (meshbridge.Access, uint32, error) {
 	if id.Devices == nil {
@@ -177,7 +174,7 @@ func (s *Service) accessTo(id *authsvc.Identity, agent string, mode ViewMode, re
 	}
 	rights := meshbridge.SessionRights(a.Rights, int(mode), restrict)
 	switch {
-	case a.Role < s.cfg.MinRole || a.Role == authsvc.RoleNone || rights&granting == 0:
+	case a.Role < s.cfg.MinRole || a.Role == authsvc.RoleNone || rights == 0:
 		return a, 0, ErrRoleDenied
 	case a.NodeID == "":
 		return a, 0, ErrNotEnrolled

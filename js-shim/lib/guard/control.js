@@ -1,6 +1,7 @@
 'use strict';
 // The control channel: every frame of a person of ours passes the policy before MeshCentral reads it.
 
+const { linkAnswers } = require('./answers');
 const { judgeFrame } = require('../policy/frames');
 const { personOf } = require('./person');
 
@@ -23,6 +24,7 @@ function guardControl(webserver, parts) {
         const forget = live.add({ session, kind: 'control', close: () => ws.terminate() });
         ws.on('close', forget);
         watch(ws, session, domain);
+        if (people.isPrincipal(id)) { linkAnswers(ws, id, (node) => people.sessionMask(session, node)); }
         return create.call(handler, parent, db, ws, req, args, domain, user, ...rest);
     };
 

@@ -1,0 +1,55 @@
+'use strict';
+// What the session proxy does on its way to MeshCentral: an internal token for each request, made here by the contract's words
+// and with no code of ours. Also every way of doing it wrong that tests need.
+
+const crypto = require('crypto');
+const { freePort } = require('./ports');
+const { sign } = require('./tokens');
+
+const HEADER = 'x-meshsso-session';
+const TYPE = 'meshsso-session+jwt';
+
+/** The key of a label. @param {string} primary MESHSSO_SESSION_KEY or JWT_SECRET. */
+function keyOf(primary, label = 'session token') { return Buffer.from(crypto.hkdfSync('sha256', primary, '', 'meshsso ' + label + ' v1', 32)); }
+
+/** An internal token of a session, new at every call. */
+function mint(key, session, changes = {}, header = { alg: 'HS256', typ: TYPE }) {
+    const now = Math.floor(Date.now() / 1000);
+    return sign({ iss: 'meshsso', aud: 'meshcentral', sub: session, jti: crypto.randomBytes(16).toString('base64url'), iat: now, exp: now + 30, ...changes }, key, header);
+}
+
+/** What a sidecar needs to keep sessions; MeshCentral itself is not asked for anything. */
+async function sessionEnv(more = {}) {
+    return { MESHCENTRAL_URL: 'https://127.0.0.1:1', MESHSSO_HTTP_LISTEN: '127.0.0.1:' + await freePort(), MESHSSO_SESSION_MIN_ROLE: 'viewer', ...more };
+}
+
+/** People's sessions in a lab whose sidecar has sessionEnv. */
+function createSessions(lab) {
+    const api = 'http://' + lab.sidecar.env.MESHSSO_HTTP_LISTEN;
+    const key = keyOf(lab.secrets.jwtSecret);
+
+    async function call(method, path, token, body) {
+        const answer = await fetch(api + path, { method, headers: { authorization: 'Bearer ' + token, 'content-type': 'application/json' }, body: body && JSON.stringify(body) });
+        const text = await answer.text();
+        if (!answer.ok) { throw new Error(method + ' ' + path.split('/').slice(0, 4).join('/') + ': ' + answer.status + ' ' + text); }
+        return text === '' ? null : JSON.parse(text);
+    }
+
+    return {
+        key,
+        /** Opens a session of a person with a device. @returns {Promise<{id, email, principal, headers(): object, mint(changes, header): string, end(): Promise}>} */
+        async open(email, agent, body = {}) {
+            const token = await lab.token(email);
+            await call('POST', '/api/meshcentral/session/' + agent.agentId, token, body);
+            const { rows: [{ id }] } = await lab.postgres.query('SELECT s.session_id AS id FROM meshcentral_sessions s JOIN users u ON u.user_id = s.user_id WHERE u.email = $1 AND s.agent_id = $2 ORDER BY s.created_at DESC LIMIT 1', [email, agent.agentId]);
+            return {
+                id, email, agent, principal: 'user//~s:' + id.replace(/-/g, '').slice(0, 12) + ':' + email,
+                mint: (changes, header) => mint(key, id, changes, header),
+                headers: () => ({ [HEADER]: mint(key, id) }),
+                end: () => call('DELETE', '/api/meshcentral/session/' + id, token)
+            };
+        }
+    };
+}
+
+module.exports = { HEADER, TYPE, keyOf, mint, sessionEnv, createSessions };
