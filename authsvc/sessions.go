@@ -2,6 +2,7 @@ package authsvc
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -20,10 +21,10 @@ type SessionIdentity struct {
 	ReadAt    time.Time // when what this is made of began to be read
 }
 
-// SessionTokenVerifier opens an internal token, which the proxy made for one request: each is good once.
-// Errors: the TOKEN_* reasons.
+// SessionTokenVerifier opens an internal token, which the proxy made for one request: each is good once. Its subject is a
+// session's id, or a tenant's pool. Errors: the TOKEN_* reasons.
 type SessionTokenVerifier interface {
-	VerifySession(token Token) (sessionID string, err error)
+	VerifySession(token Token) (subject string, err error)
 }
 
 // SessionFinder knows the sessions, on whatever replica they were made. What it answers is not read before what the context
@@ -44,39 +45,50 @@ const MaxSessionIDs = 1000
 type Sessions struct {
 	Verifier SessionTokenVerifier
 	Finder   SessionFinder
+	Pools    Pools
 }
 
-// Authenticate says which session an internal token was made for, once a token. Errors: TOKEN_*, and those of Find.
-func (s *Sessions) Authenticate(ctx context.Context, token Token) (SessionIdentity, error) {
+// Principal is in whose name the proxy asks: a session's person, or a tenant's pool.
+type Principal struct {
+	Session SessionIdentity // if Pool is nil
+	Pool    *PoolIdentity
+}
+
+// Authenticate says in whose name an internal token was made, once a token. Errors: TOKEN_*, and those of Find.
+func (s *Sessions) Authenticate(ctx context.Context, token Token) (Principal, error) {
 	if token.Reveal() == "" {
-		return SessionIdentity{}, ErrTokenMissing
+		return Principal{}, ErrTokenMissing
 	}
 	if s.Verifier == nil || s.Finder == nil {
-		return SessionIdentity{}, Deny(SessionUnknown, "the session proxy is off")
+		return Principal{}, Deny(SessionUnknown, "the session proxy is off")
 	}
-	id, err := s.Verifier.VerifySession(token)
+	subject, err := s.Verifier.VerifySession(token)
 	if err != nil {
-		return SessionIdentity{}, err
+		return Principal{}, err
 	}
-	return s.Find(ctx, id)
+	return s.Find(ctx, subject)
 }
 
-// Find gives a session that lives, by its id. Errors: REQUEST_INVALID, SESSION_UNKNOWN, STORE_UNAVAILABLE.
-func (s *Sessions) Find(ctx context.Context, id string) (SessionIdentity, error) {
-	if !ValidSessionID(id) {
-		return SessionIdentity{}, Deny(RequestInvalid, "a session id is not a UUID")
+// Find gives a session that lives, by its id, or a tenant's pool. Errors: REQUEST_INVALID, SESSION_UNKNOWN, STORE_UNAVAILABLE.
+func (s *Sessions) Find(ctx context.Context, subject string) (Principal, error) {
+	if !ValidSubject(subject) {
+		return Principal{}, Deny(RequestInvalid, "neither a session's id nor a tenant's pool")
 	}
 	if s.Finder == nil {
-		return SessionIdentity{}, Deny(SessionUnknown, "the session proxy is off")
+		return Principal{}, Deny(SessionUnknown, "the session proxy is off")
 	}
-	found, err := s.Finder.FindSession(ctx, id)
+	if tenant, ok := ParsePoolSubject(subject); ok {
+		pool, err := s.Pools.find(ctx, tenant)
+		return Principal{Pool: pool}, err
+	}
+	found, err := s.Finder.FindSession(ctx, subject)
 	if err != nil {
-		return SessionIdentity{}, err
+		return Principal{}, err
 	}
-	if found.ID != id || found.Rights == 0 {
-		return SessionIdentity{}, Deny(SessionUnknown, "another session, or one without any right")
+	if found.ID != subject || found.Rights == 0 {
+		return Principal{}, Deny(SessionUnknown, "another session, or one without any right")
 	}
-	return found, nil
+	return Principal{Session: found}, nil
 }
 
 // Ended gives those of the ids that do not live. Errors: REQUEST_INVALID, STORE_UNAVAILABLE.
@@ -84,15 +96,18 @@ func (s *Sessions) Ended(ctx context.Context, ids []string) ([]string, error) {
 	if len(ids) > MaxSessionIDs {
 		return nil, Deny(RequestInvalid, "too many session ids")
 	}
-	for _, id := range ids {
-		if !ValidSessionID(id) {
-			return nil, Deny(RequestInvalid, "a session id is not a UUID")
-		}
+	if slices.ContainsFunc(ids, func(id string) bool { return !ValidSubject(id) }) {
+		return nil, Deny(RequestInvalid, "neither a session's id nor a tenant's pool")
 	}
 	if s.Finder == nil {
 		return ids, nil // the proxy was switched off: none lives
 	}
-	return s.Finder.EndedSessions(ctx, ids)
+	// A pool has no end of its own: it is asked about again when its answer is no longer fresh.
+	sessions := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !ValidSessionID(id) })
+	if len(sessions) == 0 {
+		return nil, nil
+	}
+	return s.Finder.EndedSessions(ctx, sessions)
 }
 
 // ValidSessionID says whether id is a UUID in its one form: lower case, 8-4-4-4-12.

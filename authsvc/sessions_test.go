@@ -55,7 +55,7 @@ func TestSessionsByTokenAndById(t *testing.T) {
 	} {
 		s := authsvc.Sessions{Verifier: &c.keeper, Finder: &c.keeper}
 		got, err := s.Authenticate(t.Context(), authsvc.NewToken(c.token))
-		if reason := reasonOrNone(err); reason != c.want || (err != nil && got != (authsvc.SessionIdentity{})) || (err == nil && got != live) {
+		if reason := reasonOrNone(err); reason != c.want || (err != nil && got != (authsvc.Principal{})) || (err == nil && got != authsvc.Principal{Session: live}) {
 			t.Errorf("%s: %v %v", name, got, err)
 		}
 		if c.token != "good" && len(c.keeper.asked) > 0 {

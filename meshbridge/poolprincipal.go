@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
-	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -22,7 +21,7 @@ const poolMark = "~p:"
 // PoolPrincipalID gives the account id of a tenant's pool principal, "user/<domain>/~p:<16 hex digits of SHA-256 of the
 // tenant's id>"; false if the tenant's id is not a UUID in lower case.
 func PoolPrincipalID(domain, tenantID string) (string, bool) {
-	if !isTenantID(tenantID) {
+	if !authsvc.ValidSessionID(tenantID) {
 		return "", false
 	}
 	sum := sha256.Sum256([]byte(tenantID))
@@ -32,22 +31,10 @@ func PoolPrincipalID(domain, tenantID string) (string, bool) {
 // IsPoolPrincipalName says whether an account's name (the third part of its id) is reserved for pool principals.
 func IsPoolPrincipalName(name string) bool { return strings.HasPrefix(name, poolMark) }
 
-func isTenantID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i := range len(s) {
-		c, hyphen := s[i], i == 8 || i == 13 || i == 18 || i == 23
-		if hyphen != (c == '-') || (!hyphen && (c < '0' || c > '9') && (c < 'a' || c > 'f')) {
-			return false
-		}
-	}
-	return true
-}
-
-// MapPool gives the reply for a tenant's pool principal: a viewer of exactly the devices of set, who administers nothing.
-// Errors: DOMAIN_DENIED, GROUP_UNKNOWN if set is not this tenant's, STORE_UNAVAILABLE.
-func (b *Bridge) MapPool(ctx context.Context, t authsvc.Tenant, set *authsvc.DeviceSet, domain string, expires time.Time) (*pb.ValidateTokenResponse, error) {
+// MapPool gives the reply for a tenant's pool principal: a viewer of exactly the tenant's devices, who administers nothing.
+// Errors: DOMAIN_DENIED, GROUP_UNKNOWN if the devices are not the tenant's, STORE_UNAVAILABLE.
+func (b *Bridge) MapPool(ctx context.Context, p *authsvc.PoolIdentity, domain string) (*pb.ValidateTokenResponse, error) {
+	t, set := p.Tenant, p.Devices
 	if err := b.CheckDomain(domain); err != nil {
 		return nil, err
 	}
@@ -61,8 +48,9 @@ func (b *Bridge) MapPool(ctx context.Context, t authsvc.Tenant, set *authsvc.Dev
 			Id: id, Name: name, RealName: name, Domain: domain, TenantId: t.ID, Role: authsvc.RoleViewer.String(),
 			Siteadmin: siteNoNewGroups | siteNoTools | siteLocked | siteNoNewDevices,
 		},
-		ExpiresAt: timestamppb.New(expires),
-		Tenant:    b.replies.of(t, domain, ""),
+		ExpiresAt: timestamppb.New(p.ExpiresAt), VerifiedBy: pb.VerifiedBy_VERIFIED_BY_SESSION,
+		Session: &pb.Session{Id: authsvc.PoolSubject(t.ID)},
+		Tenant:  b.replies.of(t, domain, ""),
 	}
 	viewer := &authsvc.Identity{Tenant: t, Role: authsvc.RoleViewer, MaxRole: authsvc.RoleViewer, Devices: set}
 	if err := b.rights.fill(ctx, resp, viewer, domain); err != nil {

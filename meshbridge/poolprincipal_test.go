@@ -23,14 +23,14 @@ func TestAPoolPrincipalIsAViewerOfItsTenant(t *testing.T) {
 				t.Fatal(err)
 			}
 			expires := time.Unix(1700000000, 0)
-			resp, err := b.MapPool(t.Context(), authsvc.Tenant{ID: directorytest.TenantA, Name: "Acme"}, set, "", expires)
+			resp, err := b.MapPool(t.Context(), &authsvc.PoolIdentity{Tenant: authsvc.Tenant{ID: directorytest.TenantA, Name: "Acme"}, Devices: set, ExpiresAt: expires}, "")
 			if err != nil {
 				t.Fatal(err)
 			}
 			checkShape(t, way, resp)
 			u := resp.GetUser()
 			id, _ := meshbridge.PoolPrincipalID("", directorytest.TenantA)
-			if u.GetId() != id || u.GetEmail() != "" || u.GetSiteadmin() != 64|128|1024|4096 || u.GetRole() != "viewer" || !resp.GetExpiresAt().AsTime().Equal(expires) {
+			if u.GetId() != id || u.GetEmail() != "" || u.GetSiteadmin() != 64|128|1024|4096 || u.GetRole() != "viewer" || !resp.GetExpiresAt().AsTime().Equal(expires) || resp.GetSession().GetId() != "tenant:"+directorytest.TenantA {
 				t.Errorf("got %v", resp)
 			}
 			got := map[string]uint32{}
@@ -74,7 +74,7 @@ func TestAPoolPrincipalIsOfOneTenant(t *testing.T) {
 		"no tenant":                {authsvc.Tenant{}, own, "", authsvc.ErrGroupUnknown},
 		"another domain":           {tenant, own, "other", authsvc.ErrDomainDenied},
 	} {
-		if resp, err := b.MapPool(t.Context(), c.tenant, c.set, c.domain, time.Now()); !errors.Is(err, c.want) || resp != nil {
+		if resp, err := b.MapPool(t.Context(), &authsvc.PoolIdentity{Tenant: c.tenant, Devices: c.set, ExpiresAt: time.Now()}, c.domain); !errors.Is(err, c.want) || resp != nil {
 			t.Errorf("%s: %v, %v", name, resp, err)
 		}
 	}

@@ -48,7 +48,7 @@ func TestAccess(t *testing.T) {
 		}
 	}
 	for agent, node := range map[string]string{"1": "node//" + key, "2": "", "3": "", "4": "", "5": ""} {
-		if a, _ := meshbridge.AccessTo(person(authsvc.RoleTechnician), agent); a.NodeID != node || a.Rights != 278728 {
+		if a, _ := meshbridge.AccessTo(person(authsvc.RoleTechnician), agent); a.NodeID != node || a.Rights != 1327304 {
 			t.Errorf("%s: %+v", agent, a)
 		}
 	}
@@ -58,11 +58,11 @@ func TestAccess(t *testing.T) {
 		rights uint32
 	}{
 		"no role":                    {person(authsvc.RoleNone), authsvc.RoleNone, 0},
-		"a grant":                    {person(authsvc.RoleNone, authsvc.Grant{AgentID: 1, Role: "technician"}), authsvc.RoleTechnician, 278728},
+		"a grant":                    {person(authsvc.RoleNone, authsvc.Grant{AgentID: 1, Role: "technician"}), authsvc.RoleTechnician, 1327304},
 		"a grant elsewhere":          {person(authsvc.RoleNone, authsvc.Grant{AgentID: 2, Role: "technician"}), authsvc.RoleNone, 0},
-		"the greater of two":         {person(authsvc.RoleNone, authsvc.Grant{AgentID: 1, Role: "viewer"}, authsvc.Grant{AgentID: 1, Role: "admin"}), authsvc.RoleAdmin, 409816},
-		"more than the role":         {person(authsvc.RoleTechnician, authsvc.Grant{AgentID: 1, Role: "admin"}), authsvc.RoleAdmin, 409816},
-		"never a superadmin's":       {person(authsvc.RoleNone, authsvc.Grant{AgentID: 1, Role: "superadmin"}), authsvc.RoleAdmin, 409816},
+		"the greater of two":         {person(authsvc.RoleNone, authsvc.Grant{AgentID: 1, Role: "viewer"}, authsvc.Grant{AgentID: 1, Role: "admin"}), authsvc.RoleAdmin, 1458392},
+		"more than the role":         {person(authsvc.RoleTechnician, authsvc.Grant{AgentID: 1, Role: "admin"}), authsvc.RoleAdmin, 1458392},
+		"never a superadmin's":       {person(authsvc.RoleNone, authsvc.Grant{AgentID: 1, Role: "superadmin"}), authsvc.RoleAdmin, 1458392},
 		"a viewer stays one":         {person(authsvc.RoleViewer, authsvc.Grant{AgentID: 1, Role: "admin"}), authsvc.RoleViewer, 1800},
 		"another tenant's of theirs": {&authsvc.Identity{Role: authsvc.RoleNone, MaxRole: authsvc.RoleAdmin, Devices: set, User: authsvc.User{TenantID: "t2", Grants: []authsvc.Grant{{AgentID: 1, Role: "admin"}}}}, authsvc.RoleNone, 0},
 	} {

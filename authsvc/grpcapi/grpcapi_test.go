@@ -35,6 +35,7 @@ const secretToken = "eyJhbGciOi.very-secret.part"
 
 // fake answers whatever a test wants.
 type fake struct {
+	pool    *authsvc.PoolIdentity
 	err     error
 	panics  bool
 	subject authsvc.Subject

@@ -10,9 +10,9 @@ import (
 // SessionKeeper answers for the proxy's sessions; authsvc.Sessions does.
 type SessionKeeper interface {
 	// Authenticate opens an internal token, once.
-	Authenticate(ctx context.Context, token authsvc.Token) (authsvc.SessionIdentity, error)
-	// Find gives a session that lives.
-	Find(ctx context.Context, id string) (authsvc.SessionIdentity, error)
+	Authenticate(ctx context.Context, token authsvc.Token) (authsvc.Principal, error)
+	// Find gives a session that lives, or a tenant's pool.
+	Find(ctx context.Context, subject string) (authsvc.Principal, error)
 	// Ended gives those of the ids that do not.
 	Ended(ctx context.Context, ids []string) ([]string, error)
 }
@@ -20,6 +20,8 @@ type SessionKeeper interface {
 // PrincipalMapper gives the reply for a session's principal; meshbridge.Bridge does.
 type PrincipalMapper interface {
 	MapSession(s authsvc.SessionIdentity, domain string) (*pb.ValidateTokenResponse, error)
+	// MapPool does so for a tenant's pool.
+	MapPool(ctx context.Context, p *authsvc.PoolIdentity, domain string) (*pb.ValidateTokenResponse, error)
 }
 
 // ofSession says whether a request is about a session and not about a person.
@@ -32,22 +34,30 @@ func (s *Server) validateSession(ctx context.Context, req *pb.ValidateTokenReque
 	if err != nil {
 		return nil, authsvc.Subject{}, err
 	}
-	subject := authsvc.Subject{Verified: true, UserID: found.UserID, TenantID: found.TenantID}
-	resp, err := s.Mapper.MapSession(found, req.GetDomain())
+	if pool := found.Pool; pool != nil {
+		resp, err := s.Mapper.MapPool(ctx, pool, req.GetDomain())
+		if err != nil {
+			return nil, authsvc.Subject{}, err
+		}
+		return s.dated(resp, pool.ReadAt()), authsvc.Subject{}, nil
+	}
+	session := found.Session
+	subject := authsvc.Subject{Verified: true, UserID: session.UserID, TenantID: session.TenantID}
+	resp, err := s.Mapper.MapSession(session, req.GetDomain())
 	if err != nil {
 		return nil, subject, err
 	}
-	return s.dated(resp, found.ReadAt), subject, nil
+	return s.dated(resp, session.ReadAt), subject, nil
 }
 
 // session finds the session by its internal token; by its bare id only for a shim that has shown one before.
-func (s *Server) session(ctx context.Context, req *pb.ValidateTokenRequest) (authsvc.SessionIdentity, error) {
+func (s *Server) session(ctx context.Context, req *pb.ValidateTokenRequest) (authsvc.Principal, error) {
 	keeper := s.keeper()
 	if req.GetSession() == "" {
 		return keeper.Authenticate(ctx, authsvc.NewToken(req.GetToken()))
 	}
 	if req.GetSessionToken() || req.GetToken() != "" || req.GetHook() != pb.Hook_HOOK_REVALIDATE {
-		return authsvc.SessionIdentity{}, authsvc.Deny(authsvc.RequestInvalid, "a session's id is for HOOK_REVALIDATE and stands alone")
+		return authsvc.Principal{}, authsvc.Deny(authsvc.RequestInvalid, "a session's id is for HOOK_REVALIDATE and stands alone")
 	}
 	return keeper.Find(ctx, req.GetSession())
 }

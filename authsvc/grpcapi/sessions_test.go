@@ -22,20 +22,23 @@ type keeper struct {
 	asked []string
 }
 
-func (k *keeper) one() (authsvc.SessionIdentity, error) {
+func (k *keeper) one() (authsvc.Principal, error) {
 	if k.fake.err != nil {
-		return authsvc.SessionIdentity{}, k.fake.err
+		return authsvc.Principal{}, k.fake.err
 	}
-	return authsvc.SessionIdentity{ID: sessionID, Email: "a@x.example", UserID: 7, ReadAt: k.fake.readAt}, nil
+	if k.fake.pool != nil {
+		return authsvc.Principal{Pool: k.fake.pool}, nil
+	}
+	return authsvc.Principal{Session: authsvc.SessionIdentity{ID: sessionID, Email: "a@x.example", UserID: 7, ReadAt: k.fake.readAt}}, nil
 }
 
-func (k *keeper) Authenticate(ctx context.Context, token authsvc.Token) (authsvc.SessionIdentity, error) {
+func (k *keeper) Authenticate(ctx context.Context, token authsvc.Token) (authsvc.Principal, error) {
 	k.fake.since = authsvc.Since(ctx)
 	k.asked = append(k.asked, "token "+token.Reveal())
 	return k.one()
 }
 
-func (k *keeper) Find(ctx context.Context, id string) (authsvc.SessionIdentity, error) {
+func (k *keeper) Find(ctx context.Context, id string) (authsvc.Principal, error) {
 	k.fake.since = authsvc.Since(ctx)
 	k.asked = append(k.asked, "id "+id)
 	return k.one()
@@ -48,6 +51,23 @@ func (k *keeper) Ended(_ context.Context, ids []string) ([]string, error) {
 
 func (f *fake) MapSession(s authsvc.SessionIdentity, _ string) (*pb.ValidateTokenResponse, error) {
 	return &pb.ValidateTokenResponse{User: &pb.User{Email: s.Email}, Session: &pb.Session{Id: s.ID}}, f.mapErr
+}
+
+func (f *fake) MapPool(_ context.Context, p *authsvc.PoolIdentity, _ string) (*pb.ValidateTokenResponse, error) {
+	return &pb.ValidateTokenResponse{User: &pb.User{TenantId: p.Tenant.ID}, Session: &pb.Session{Id: authsvc.PoolSubject(p.Tenant.ID)}}, f.mapErr
+}
+
+func TestAPoolIsAsFreshAsTheOlderOfItsParts(t *testing.T) {
+	b := newBench(t)
+	b.fake.pool = &authsvc.PoolIdentity{Tenant: authsvc.Tenant{ID: "t", ReadAt: noon}, Devices: &authsvc.DeviceSet{ReadAt: noon.Add(-time.Minute)}}
+	resp, err := b.client.ValidateToken(t.Context(), &pb.ValidateTokenRequest{Token: secretToken, SessionToken: true})
+	if err != nil || resp.GetSession().GetId() != "tenant:t" || resp.GetFreshFor().AsDuration() != 4*time.Minute {
+		t.Fatalf("%v %v", resp, err)
+	}
+	b.fake.mapErr = authsvc.ErrDomainDenied
+	if resp, err := b.client.ValidateToken(t.Context(), &pb.ValidateTokenRequest{Token: secretToken, SessionToken: true}); err == nil || resp != nil {
+		t.Errorf("%v %v", resp, err)
+	}
 }
 
 func TestASessionByItsTokenThenByItsID(t *testing.T) {

@@ -19,7 +19,7 @@ const CAST = [
     { letter: 'G', email: 'gina@acme.example', rights: 0 }
 ];
 const SUPERADMIN = { letter: 'S', email: 'sue@platform.example' };
-const PRINCIPAL = { letter: 'P', email: 'tina@acme.example', rights: 278728 }; // with what MeshCentral gave its page, straight at MeshCentral
+const PRINCIPAL = { letter: 'P', email: 'tina@acme.example', rights: 1327304 }; // with what MeshCentral gave its page, straight at MeshCentral
 const OTHER = { letter: '?', email: 'bob@borealis.example', rights: 0 }; // of the other tenant
 const OWN = 'acme-frontdesk';
 const FOREIGN = 'borealis-dock';

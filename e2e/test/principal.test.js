@@ -17,7 +17,7 @@ const { sign } = require('../lab/tokens');
 
 const HTML = { accept: 'text/html' };
 const TINA = 'tina@acme.example';
-const TECHNICIAN = 278728;
+const TECHNICIAN = 1327304;
 
 describe('a session\'s principal', { timeout: 290000 }, () => {
     let lab, own, other, sessions, mine;

@@ -19,7 +19,7 @@ const (
 	sessionID2 = "1b1c2d3e-4f50-4162-8394-a5b6c7d8e9f0"
 	accountID  = "user//`~s-0b1c2d3e4f5041628394a5b6c7d8e9f0@session.invalid"
 	accountID2 = "user//`~s-1b1c2d3e4f5041628394a5b6c7d8e9f0@session.invalid"
-	technician = 278728
+	technician = 1327304
 )
 
 // live is the database's word on sessions.

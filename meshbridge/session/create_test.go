@@ -18,7 +18,7 @@ func TestCreate(t *testing.T) {
 	s := c.Session
 	if s.Person != (session.Person{UserID: 1, Email: "tech@acme.example", Name: "Tess Tech", TenantID: tenantA, Role: authsvc.RoleTechnician}) ||
 		s.Agent != (session.Agent{ID: 2, UUID: "22222222-2222-4222-8222-222222222222", Hostname: "bravo", Platform: "windows", TenantID: tenantA, NodeID: "node//" + strings.Repeat("B", 64)}) ||
-		s.Rights != 278728 || s.ViewMode != 11 || s.ExpiresAt.Sub(s.CreatedAt) != lifetime {
+		s.Rights != 1327304 || s.ViewMode != 11 || s.ExpiresAt.Sub(s.CreatedAt) != lifetime {
 		t.Errorf("%+v", s)
 	}
 	if want := "/api/meshcentral/proxy/" + c.Token + "/?viewmode=11&gotonode=" + strings.Repeat("041041", 16) + "&hide=29"; c.ProxyURL != want {
@@ -124,7 +124,7 @@ func TestGrantsAndSuperadmins(t *testing.T) {
 	w.db.Exec(t, `create or replace view meshsso.device_links as select 6::bigint as user_id, 2::bigint as agent_id, 'technician'::text as role
 	  union all select 6, 7, 'technician'`)
 	guest := w.jwt(dashboardKey, "guest@acme.example", tenantA, 6, nil)
-	if c := r.create(t, guest, "2"); c.Session.Rights != 278728 || c.Session.Person.Role != authsvc.RoleTechnician {
+	if c := r.create(t, guest, "2"); c.Session.Rights != 1327304 || c.Session.Person.Role != authsvc.RoleTechnician {
 		t.Errorf("%+v", c.Session)
 	}
 	_, err := r.Create(t.Context(), r.request(guest, "1"))

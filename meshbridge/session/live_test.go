@@ -198,7 +198,7 @@ func TestWhatStaysOrGrowsGoesOn(t *testing.T) {
 	w.db.Exec(t, `update public.users set role = 'admin', full_name = 'New' where user_id = 1; update public.agents set hostname = 'renamed' where agent_id = 2`)
 	w.clock.advance(recheck)
 	r.Round(t.Context())
-	if s := l.Session(); ended(l) || s.Rights != 409816 || s.Person.Name != "New" || s.Agent.Hostname != "renamed" {
+	if s := l.Session(); ended(l) || s.Rights != 1458392 || s.Person.Name != "New" || s.Agent.Hostname != "renamed" {
 		t.Errorf("%+v", s)
 	}
 }

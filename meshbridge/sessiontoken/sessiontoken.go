@@ -6,6 +6,7 @@ package sessiontoken
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -34,7 +35,7 @@ var header = base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256","typ":"
 type claims struct {
 	Issuer    string `json:"iss"`
 	Audience  string `json:"aud"`
-	Subject   string `json:"sub"` // the session's id
+	Subject   string `json:"sub"` // the session's id, or a tenant's pool (authsvc.PoolSubject)
 	ID        string `json:"jti"` // 128 random bits, base64url
 	IssuedAt  int64  `json:"iat"`
 	ExpiresAt int64  `json:"exp"`
@@ -47,10 +48,10 @@ type Minter struct {
 	Rand io.Reader        // nil: crypto/rand
 }
 
-// Mint makes a token for one request in a session. Errors: sessionID is no session's id, or Rand's own.
-func (m *Minter) Mint(sessionID string) (string, error) {
-	if !authsvc.ValidSessionID(sessionID) {
-		return "", fmt.Errorf("minting an internal token: the session id is not a UUID")
+// Mint makes a token for one request in a session or a tenant's pool. Errors: subject names neither, or Rand's own.
+func (m *Minter) Mint(subject string) (string, error) {
+	if !authsvc.ValidSubject(subject) {
+		return "", errors.New("minting an internal token: neither a session's id nor a tenant's pool")
 	}
 	source := m.Rand
 	if source == nil {
@@ -62,7 +63,7 @@ func (m *Minter) Mint(sessionID string) (string, error) {
 	}
 	at := clock(m.Now)().Unix()
 	payload, err := encode(claims{
-		Issuer: issuer, Audience: audience, Subject: sessionID, ID: base64.RawURLEncoding.EncodeToString(id[:]),
+		Issuer: issuer, Audience: audience, Subject: subject, ID: base64.RawURLEncoding.EncodeToString(id[:]),
 		IssuedAt: at, ExpiresAt: at + int64(Lifetime/time.Second),
 	})
 	if err != nil {

@@ -35,7 +35,7 @@ func NewVerifier(key [32]byte, now func() time.Time) *Verifier {
 	return &Verifier{key: key, now: now, started: now().Truncate(time.Second), used: used{most: maxUsed}}
 }
 
-// VerifySession gives the session that a token names. Errors: TOKEN_MALFORMED, TOKEN_SIGNATURE, TOKEN_CLAIMS, TOKEN_EXPIRED,
+// VerifySession gives the session or pool that a token names. Errors: TOKEN_MALFORMED, TOKEN_SIGNATURE, TOKEN_CLAIMS, TOKEN_EXPIRED,
 // TOKEN_NOT_YET_VALID, TOKEN_REPLAYED; STORE_UNAVAILABLE if more are in use than are remembered.
 func (v *Verifier) VerifySession(token authsvc.Token) (string, error) {
 	payload, err := v.open(token.Reveal())
@@ -84,8 +84,8 @@ func (c *claims) check() (id [16]byte, err error) {
 		return id, authsvc.Deny(authsvc.TokenClaims, "jti is not 128 bits")
 	case c.Issuer != issuer || c.Audience != audience:
 		return id, authsvc.Deny(authsvc.TokenClaims, "another issuer or audience")
-	case !authsvc.ValidSessionID(c.Subject):
-		return id, authsvc.Deny(authsvc.TokenClaims, "sub is not a session's id")
+	case !authsvc.ValidSubject(c.Subject):
+		return id, authsvc.Deny(authsvc.TokenClaims, "sub is neither a session's id nor a tenant's pool")
 	case c.ExpiresAt <= c.IssuedAt || c.ExpiresAt-c.IssuedAt > int64(Lifetime/time.Second) || c.IssuedAt <= 0:
 		return id, authsvc.Deny(authsvc.TokenClaims, "lives longer than an internal token may")
 	}
