@@ -200,7 +200,7 @@ func readProtocol(_ *pb.Field, v value, _ *Person, _ []named) reading {
 	if !ok || n == 0 || n > maxProtocol {
 		return wrong(ReasonTunnel)
 	}
-	return reading{built: strconv.AppendInt(nil, n, 10), protocol: uint32(n)}
+	return reading{built: strconv.AppendInt(nil, n, 10), protocol: uint32(n)} //nolint:gosec // at most maxProtocol
 }
 
 func readCookie(_ *pb.Field, v value, p *Person, _ []named) reading {
