@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/coder/websocket"
@@ -82,12 +83,11 @@ type channel struct {
 // run carries messages until one side or the session ends.
 func (c *channel) run(ctx context.Context, cancel context.CancelFunc) {
 	ends := make(chan error, 2)
-	go func() { ends <- c.up(ctx) }()
-	go func() { ends <- c.down(ctx) }()
-	running := 2
+	var both sync.WaitGroup
+	both.Go(func() { ends <- c.up(ctx) })
+	both.Go(func() { ends <- c.down(ctx) })
 	select {
 	case err := <-ends:
-		running--
 		c.closeFront(err)
 	case <-c.live.Done():
 		_ = c.front.Close(closeEnded, codeOf(c.live.Err()))
@@ -97,9 +97,7 @@ func (c *channel) run(ctx context.Context, cancel context.CancelFunc) {
 	cancel()
 	_ = c.back.CloseNow()
 	_ = c.front.CloseNow()
-	for ; running > 0; running-- {
-		_ = <-ends
-	}
+	both.Wait()
 }
 
 // errBack says that MeshCentral's side ended.

@@ -42,8 +42,6 @@ func (e *editor) publicName(was []byte) []byte {
 	return []byte(e.v.site.host)
 }
 
-func (e *editor) learnTitle(was []byte) { e.was = string(was) }
-
 func setBit(was []byte, bit uint64) []byte {
 	n, err := strconv.ParseUint(string(was), 10, 64)
 	if err != nil {
@@ -52,8 +50,40 @@ func setBit(was []byte, bit uint64) []byte {
 	return strconv.AppendUint(nil, n|bit, 10)
 }
 
-// rooted are addresses at the server's root, in markup and in script that writes markup.
-var rooted = regexp.MustCompile(`(?i)([\s"'](?:href|src|action)=(?:\\?["'])?)/([A-Za-z0-9])`)
+// lead puts the session's path before addresses at the server's root, in markup and in script that writes markup.
+func (e *editor) lead(text []byte) []byte {
+	prefix := e.v.prefix()
+	for _, name := range []string{"href=", "src=", "action="} {
+		var out []byte
+		from := 0
+		for at := 0; ; {
+			i := bytes.Index(text[at:], []byte(name))
+			if i < 0 {
+				break
+			}
+			i += at
+			at = i + len(name)
+			root := at + skipQuote(text[at:])
+			if i > 0 && strings.IndexByte(" \t\r\n\"'", text[i-1]) >= 0 && root+1 < len(text) && text[root] == '/' && isWord(text[root+1]) {
+				out = append(append(out, text[from:root]...), prefix...)
+				from = root
+			}
+		}
+		text = append(out, text[from:]...)
+	}
+	return text
+}
+
+func skipQuote(text []byte) int {
+	n := 0
+	if n < len(text) && text[n] == '\\' {
+		n++
+	}
+	if n < len(text) && (text[n] == '"' || text[n] == '\'') {
+		n++
+	}
+	return n
+}
 
 // rewrite gives what the browser gets for a page; false if it is not the one that was reviewed, or a credential is left.
 func (e *editor) rewrite(rest string, text []byte) ([]byte, bool) {
@@ -66,7 +96,7 @@ func (e *editor) rewrite(rest string, text []byte) ([]byte, bool) {
 		return nil, false
 	}
 	text = e.replaceTitle(text)
-	text = rooted.ReplaceAll(text, []byte("${1}"+e.v.prefix()+"/${2}"))
+	text = e.lead(text)
 	text = e.v.p.names.redact(text)
 	for _, secret := range e.raw {
 		if bytes.Contains(text, secret) {

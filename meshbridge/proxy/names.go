@@ -19,13 +19,17 @@ const (
 // names are what MeshCentral is called: its host, addresses, certificate's hashes, and whatever else was found where it names
 // itself. They are taken out of everything else that is rewritten. Safe for concurrent use.
 type names struct {
-	mu    sync.RWMutex
-	exact [][]byte // lower case, longest first
-	addrs [][]byte // must not touch digits or dots
+	public []string // hosts of our own, which a browser knows
+	mu     sync.RWMutex
+	exact  [][]byte // lower case, longest first
+	addrs  [][]byte // must not touch digits or dots
 }
 
-func newNames(u *url.URL) *names {
+func newNames(u *url.URL, sites []site) *names {
 	n := &names{}
+	for _, s := range sites {
+		n.public = append(n.public, s.host, strings.Trim(hostOf(s.host), "[]"))
+	}
 	if host := u.Hostname(); net.ParseIP(host) == nil {
 		n.learn(host)
 	} else {
@@ -47,6 +51,9 @@ func (n *names) learn(name string) {
 
 func (n *names) add(list *[][]byte, name string) {
 	low := lower([]byte(name))
+	if slices.Contains(n.public, string(low)) {
+		return
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if len(*list) >= maxNames || slices.ContainsFunc(*list, func(b []byte) bool { return bytes.Equal(b, low) }) {
@@ -78,11 +85,12 @@ func (n *names) lists() (exact, addrs [][]byte) {
 // redact replaces every name. It gives text itself if there is none.
 func (n *names) redact(text []byte) []byte {
 	exact, addrs := n.lists()
+	low := lower(text)
 	for _, name := range exact {
-		text = replaceFold(text, name, nil)
+		text, low = replaceFold(text, low, name, nil)
 	}
 	for _, ip := range addrs {
-		text = replaceFold(text, ip, partOfAddress)
+		text, low = replaceFold(text, low, ip, partOfAddress)
 	}
 	return text
 }
@@ -91,9 +99,8 @@ func (n *names) redactText(text string) string { return string(n.redact([]byte(t
 
 func partOfAddress(c byte) bool { return c == '.' || c >= '0' && c <= '9' }
 
-// replaceFold replaces name, which is lower case, where no neighbour is part of a longer one.
-func replaceFold(text, name []byte, part func(byte) bool) []byte {
-	low := lower(text)
+// replaceFold replaces name where no neighbour is part of a longer one. low is text in lower case, as name is.
+func replaceFold(text, low, name []byte, part func(byte) bool) (clean, lowered []byte) {
 	var out []byte
 	from := 0
 	for at := 0; ; {
@@ -111,9 +118,10 @@ func replaceFold(text, name []byte, part func(byte) bool) []byte {
 		from = end
 	}
 	if from == 0 {
-		return text
+		return text, low
 	}
-	return append(out, text[from:]...)
+	out = append(out, text[from:]...)
+	return out, lower(out)
 }
 
 // A dot behind an address that no digit follows is a full stop.

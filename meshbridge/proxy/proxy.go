@@ -138,7 +138,7 @@ func New(cfg Config) (*Proxy, error) {
 		return nil, err
 	}
 	p := &Proxy{
-		cfg: cfg, engine: policy.Compile(cfg.Policy), sites: sites, seal: seal, names: newNames(cfg.Upstream.URL()),
+		cfg: cfg, engine: policy.Compile(cfg.Policy), sites: sites, seal: seal, names: newNames(cfg.Upstream.URL(), sites),
 		transport: cfg.Upstream.HTTPTransport(), closing: make(chan struct{}),
 	}
 	if p.counts, err = newCounts(cfg.Metrics, cfg.Policy, cfg.Log); err != nil {

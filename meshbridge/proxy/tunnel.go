@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/coder/websocket"
@@ -151,12 +152,11 @@ var errForbidden = errors.New("the session lost its right to the tunnel")
 func (t *relay) run(audit Tunnel) {
 	defer t.v.p.sockets.Done()
 	ends := make(chan error, 2)
-	go func() { ends <- t.down() }()
-	go func() { ends <- t.up() }()
-	running := 2
+	var both sync.WaitGroup
+	both.Go(func() { ends <- t.down() })
+	both.Go(func() { ends <- t.up() })
 	select {
 	case err := <-ends:
-		running--
 		t.end(err)
 	case <-t.v.live.Done():
 		t.front.farewell(closeFrame(closeEnded, codeOf(t.v.live.Err())), t.v.farewell())
@@ -165,9 +165,7 @@ func (t *relay) run(audit Tunnel) {
 	}
 	_ = t.back.conn.Close()
 	_ = t.front.conn.Close()
-	for ; running > 0; running-- {
-		_ = <-ends
-	}
+	both.Wait()
 	up, down := t.back.sent, t.front.sent
 	audit.Close(up, down)
 	counts := t.v.p.counts

@@ -49,9 +49,10 @@ func parseHeader(b []byte) (header, bool, error) {
 	if b[0]&0x70 != 0 || !h.allowed() {
 		return header{}, false, errFrame
 	}
-	if h.length == 126 {
+	switch h.length {
+	case 126:
 		h.size += 2
-	} else if h.length == 127 {
+	case 127:
 		h.size += 8
 	}
 	extended := h.size
