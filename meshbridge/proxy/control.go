@@ -86,16 +86,22 @@ func (c *channel) run(ctx context.Context, cancel context.CancelFunc) {
 	var both sync.WaitGroup
 	both.Go(func() { ends <- c.up(ctx) })
 	both.Go(func() { ends <- c.down(ctx) })
+	code, reason := websocket.StatusCode(0), ""
 	select {
 	case err := <-ends:
-		c.closeFront(err)
+		code = lastCode(err)
 	case <-c.live.Done():
-		_ = c.front.Close(closeEnded, codeOf(c.live.Err()))
+		code, reason = closeEnded, codeOf(c.live.Err())
 	case <-c.p.closing:
-		_ = c.front.Close(websocket.StatusGoingAway, "")
+		code = websocket.StatusGoingAway
+	}
+	_ = c.back.CloseNow() // first: saying it to the browser may take a while
+	if code != 0 {
+		patience := time.AfterFunc(c.p.cfg.Limits.Farewell, func() { _ = c.front.CloseNow() })
+		_ = c.front.Close(code, reason)
+		patience.Stop()
 	}
 	cancel()
-	_ = c.back.CloseNow()
 	_ = c.front.CloseNow()
 	both.Wait()
 }
@@ -106,16 +112,18 @@ type errBack struct{ err error }
 func (e errBack) Error() string { return e.err.Error() }
 func (e errBack) Unwrap() error { return e.err }
 
-func (c *channel) closeFront(err error) {
+// lastCode is what the browser is told, 0 if there is nobody to tell.
+func lastCode(err error) websocket.StatusCode {
 	var back errBack
 	switch {
 	case errors.As(err, &back) && websocket.CloseStatus(err) == websocket.StatusNormalClosure:
-		_ = c.front.Close(websocket.StatusNormalClosure, "")
+		return websocket.StatusNormalClosure
 	case errors.As(err, &back):
-		_ = c.front.Close(websocket.StatusBadGateway, "")
+		return websocket.StatusBadGateway
 	case errors.Is(err, websocket.ErrMessageTooBig):
-		_ = c.front.Close(websocket.StatusMessageTooBig, "")
+		return websocket.StatusMessageTooBig
 	}
+	return 0
 }
 
 func codeOf(err error) string {

@@ -2,8 +2,11 @@ package proxy_test
 
 import (
 	"context"
+	"crypto/sha1"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -15,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
@@ -292,4 +296,11 @@ func configOf(t *testing.T) proxy.Config {
 		Sessions: &sessions{}, Identity: identity{}, Upstream: up, Policy: table, Seal: [32]byte{1}, Dashboards: []string{"https://dashboard.example"},
 		Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),
 	}
+}
+
+func asClose(err error, to *websocket.CloseError) bool { return errors.As(err, to) }
+
+func accept(key string) string {
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	return base64.StdEncoding.EncodeToString(sum[:])
 }

@@ -93,14 +93,14 @@ type Limits struct {
 	Stall    time.Duration // a peer that does not read: 60 s
 	Answer   time.Duration // MeshCentral's answer to an upgrade: 30 s
 	Partial  time.Duration // the rest of a frame that has to be read whole: 30 s
-	Farewell time.Duration // the other side's end of a closing handshake: 5 s
+	Farewell time.Duration // the other side's end of a closing handshake: 1.5 s
 }
 
 func (l *Limits) defaults() {
 	for _, one := range []struct {
 		limit   *time.Duration
 		usually time.Duration
-	}{{&l.Stall, time.Minute}, {&l.Answer, 30 * time.Second}, {&l.Partial, 30 * time.Second}, {&l.Farewell, 5 * time.Second}} {
+	}{{&l.Stall, time.Minute}, {&l.Answer, 30 * time.Second}, {&l.Partial, 30 * time.Second}, {&l.Farewell, 1500 * time.Millisecond}} {
 		if *one.limit == 0 {
 			*one.limit = one.usually
 		}

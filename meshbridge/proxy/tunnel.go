@@ -9,10 +9,12 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -42,7 +44,7 @@ func (v *visit) tunnel(w http.ResponseWriter, r *http.Request, request *policy.R
 	}
 	t := &relay{
 		v: v, kind: kind, protocol: request.Protocol, front: peer{conn: front, stall: v.p.cfg.Limits.Stall}, back: peer{conn: back.conn, stall: v.p.cfg.Limits.Stall},
-		early: early, late: back.early, finished: make(chan struct{}),
+		early: early, late: back.early,
 	}
 	// Not in this goroutine: the server keeps a request's buffers as long as its handler runs.
 	v.p.sockets.Add(1)
@@ -141,8 +143,8 @@ type relay struct {
 	kind        string
 	protocol    uint32
 	front, back peer
-	early, late []byte // came with the handshakes
-	finished    chan struct{}
+	early, late []byte      // came with the handshakes
+	left        atomic.Bool // nothing is carried any more
 }
 
 // errForbidden says that the session may not have this kind of tunnel any more.
@@ -155,17 +157,17 @@ func (t *relay) run(audit Tunnel) {
 	var both sync.WaitGroup
 	both.Go(func() { ends <- t.down() })
 	both.Go(func() { ends <- t.up() })
+	var last []byte
 	select {
 	case err := <-ends:
-		t.end(err)
+		last = lastWords(err)
 	case <-t.v.live.Done():
-		t.front.farewell(closeFrame(closeEnded, codeOf(t.v.live.Err())), t.v.farewell())
+		last = closeFrame(closeEnded, codeOf(t.v.live.Err()))
 	case <-t.v.p.closing:
-		t.front.farewell(closeFrame(uint16(websocket.StatusGoingAway), ""), t.v.farewell())
+		last = closeFrame(uint16(websocket.StatusGoingAway), "")
 	}
 	_ = t.back.conn.Close()
-	_ = t.front.conn.Close()
-	both.Wait()
+	t.leave(last, &both)
 	up, down := t.back.sent, t.front.sent
 	audit.Close(up, down)
 	counts := t.v.p.counts
@@ -177,18 +179,38 @@ func (t *relay) run(audit Tunnel) {
 // errFront says that the browser's side ended, by itself.
 var errFront = errors.New("the browser ended the tunnel")
 
-// end tells the browser why its tunnel ends.
-func (t *relay) end(err error) {
+// leave says the last words, if there are any, and waits for both halves. A connection that is closed while something
+// unread has come would be reset, and the words lost: so what still comes is read and thrown away, for a moment.
+func (t *relay) leave(last []byte, both *sync.WaitGroup) {
+	t.left.Store(true)
+	if last == nil {
+		_ = t.front.conn.Close()
+		both.Wait()
+		return
+	}
+	patience := time.AfterFunc(t.v.p.cfg.Limits.Farewell, func() { _ = t.front.conn.Close() })
+	defer patience.Stop()
+	t.front.farewell(last, t.v.farewell())
+	if half, ok := t.front.conn.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
+	both.Wait()
+	_, _ = io.Copy(io.Discard, t.front.conn)
+	_ = t.front.conn.Close()
+}
+
+// lastWords tell the browser why its tunnel ends; nil if there is nobody to tell.
+func lastWords(err error) []byte {
 	var ours endTunnel
 	switch {
 	case errors.Is(err, errFront):
+		return nil
 	case errors.As(err, &ours):
-		t.front.farewell(closeFrame(uint16(ours.code), ours.reason), t.v.farewell()) //nolint:gosec // close codes have 16 bits
+		return closeFrame(uint16(ours.code), ours.reason) //nolint:gosec // close codes have 16 bits
 	case errors.Is(err, errForbidden):
-		t.front.farewell(closeFrame(uint16(websocket.StatusPolicyViolation), policy.ReasonRight), t.v.farewell())
-	default:
-		t.front.farewell(closeFrame(uint16(websocket.StatusBadGateway), ""), t.v.farewell())
+		return closeFrame(uint16(websocket.StatusPolicyViolation), policy.ReasonRight)
 	}
+	return closeFrame(uint16(websocket.StatusBadGateway), "")
 }
 
 // allowed asks anew whether the session may have this tunnel: rights can be lowered while it is open.
@@ -227,6 +249,9 @@ func (t *relay) up() error {
 		feed = func(b []byte) (int, error) { return in.feed(b, t.back.write) }
 	}
 	checked := func(b []byte) (int, error) {
+		if t.left.Load() {
+			return len(b), nil
+		}
 		if !t.allowed() {
 			return 0, errForbidden
 		}
