@@ -140,7 +140,7 @@ func TestBothEnginesJudgeAlike(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := readVectors(t)
-	made := mutants(all.Cases, rand.New(rand.NewPCG(1, 2)), 20_000)
+	made := mutants(all.Cases, rand.New(rand.NewPCG(1, 2)), 8_000)
 	go func() {
 		w := bufio.NewWriter(in)
 		for _, v := range made {

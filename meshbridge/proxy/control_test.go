@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"reflect"
 	"strings"
@@ -67,15 +68,34 @@ func (m *meshControl) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// upgrade is the answer to one that was asked for.
+type upgrade struct {
+	status int
+	header http.Header
+	body   string
+}
+
 // open opens a socket of a session.
-func (b *bed) open(rest string, h ...string) (*websocket.Conn, *http.Response, error) {
+func (b *bed) open(rest string, h ...string) (*websocket.Conn, upgrade, error) {
 	header := http.Header{"Cookie": {proxy.SessionCookie + "=" + cookieText}, "Origin": {b.origin()}}
 	for i := 0; i+1 < len(h); i += 2 {
 		header.Set(h[i], h[i+1])
 	}
-	return websocket.Dial(b.t.Context(), strings.Replace(b.url(rest), "http:", "ws:", 1), &websocket.DialOptions{
+	conn, res, err := websocket.Dial(b.t.Context(), strings.Replace(b.url(rest), "http:", "ws:", 1), &websocket.DialOptions{
 		HTTPHeader: header, CompressionMode: websocket.CompressionContextTakeover, HTTPClient: b.client,
 	})
+	if res == nil {
+		return conn, upgrade{}, err
+	}
+	answer := upgrade{status: res.StatusCode, header: res.Header}
+	if err != nil && res.Body != nil {
+		body, _ := io.ReadAll(res.Body)
+		answer.body = string(body)
+	}
+	if res.Body != nil && err != nil {
+		_ = res.Body.Close()
+	}
+	return conn, answer, err
 }
 
 func (b *bed) mustOpen(rest string) *websocket.Conn {
@@ -84,7 +104,7 @@ func (b *bed) mustOpen(rest string) *websocket.Conn {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if res.Header.Get("Sec-WebSocket-Extensions") != "" {
+	if res.header.Get("Sec-WebSocket-Extensions") != "" {
 		b.t.Error("an extension was agreed to")
 	}
 	conn.SetReadLimit(8 << 20)
@@ -283,13 +303,13 @@ func TestWhatTheControlChannelSaysAtItsEnd(t *testing.T) {
 		m.refuse = 401
 		b := newBed(t, m)
 		_, res, err := b.open("control.ashx")
-		if err == nil || res.StatusCode != http.StatusBadGateway || res.Header.Get("Location") != "" {
+		if err == nil || res.status != http.StatusBadGateway || res.header.Get("Location") != "" {
 			t.Errorf("%v %v", res, err)
 		}
 	})
 	t.Run("another origin", func(t *testing.T) {
 		b := newBed(t, newMeshControl())
-		if _, res, err := b.open("control.ashx", "Origin", "https://evil.example"); err == nil || res.StatusCode != http.StatusForbidden {
+		if _, res, err := b.open("control.ashx", "Origin", "https://evil.example"); err == nil || res.status != http.StatusForbidden {
 			t.Errorf("%v %v", res, err)
 		}
 	})

@@ -90,6 +90,8 @@ func (l *live) Tunnel(kind string) proxy.Tunnel {
 	return t
 }
 
+func (l *live) tunnel(i int) *tunnel { l.mu.Lock(); defer l.mu.Unlock(); return l.tunnels[i] }
+
 func (l *live) rights(mask uint32) { l.mu.Lock(); defer l.mu.Unlock(); l.s.Rights = mask }
 
 func (l *live) end(code string) {
@@ -216,7 +218,15 @@ func (b *bed) request(method, rest string, h ...string) *http.Request {
 	return r
 }
 
-func (b *bed) do(r *http.Request) (*http.Response, string) {
+// answer is one whose body was read.
+type answer struct {
+	StatusCode      int
+	Header, Trailer http.Header
+	ContentLength   int64
+	Cookies         []*http.Cookie
+}
+
+func (b *bed) do(r *http.Request) (answer, string) {
 	b.t.Helper()
 	res, err := b.client.Do(r)
 	if err != nil {
@@ -227,10 +237,10 @@ func (b *bed) do(r *http.Request) (*http.Response, string) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return res, string(body)
+	return answer{res.StatusCode, res.Header, res.Trailer, res.ContentLength, res.Cookies()}, string(body)
 }
 
-func (b *bed) get(rest string, h ...string) (*http.Response, string) {
+func (b *bed) get(rest string, h ...string) (answer, string) {
 	b.t.Helper()
 	return b.do(b.request(http.MethodGet, rest, h...))
 }

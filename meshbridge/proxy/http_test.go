@@ -21,7 +21,7 @@ import (
 )
 
 // echo answers with what reached it.
-func echo(t *testing.T, reached *atomic.Pointer[http.Request]) http.Handler {
+func echo(reached *atomic.Pointer[http.Request]) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		reached.Store(r.Clone(context.Background()))
 		for name, value := range map[string]string{
@@ -40,7 +40,7 @@ func echo(t *testing.T, reached *atomic.Pointer[http.Request]) http.Handler {
 
 func TestOnlyListedHeadersPass(t *testing.T) {
 	var reached atomic.Pointer[http.Request]
-	b := newBed(t, echo(t, &reached))
+	b := newBed(t, echo(&reached))
 	hidden := []string{
 		"X-Meshauth", "x", "X-Meshsso-Session", "forged", "X-Forwarded-For", "1.2.3.4", "X-Forwarded-Proto", "http", "X-Forwarded-Host", "h", "Forwarded", "for=1", "X-Real-Ip", "1", "Authorization", "Bearer x",
 		"Cf-Connecting-Ip", "1", "Referer", "http://x/?token=1", "Proxy-Authorization", "x", "X-Http-Method-Override", "POST", "Te", "trailers",
@@ -86,7 +86,7 @@ func TestOnlyListedHeadersPass(t *testing.T) {
 
 func TestPathsThatAreNotListedAreRefused(t *testing.T) {
 	var reached atomic.Pointer[http.Request]
-	b := newBed(t, echo(t, &reached))
+	b := newBed(t, echo(&reached))
 	for _, rest := range []string{
 		"serviceworker.js", "manifest.json", "translator.htm", "novnc/vnc.html", "mstsc.html", "meshagents?meshaction=generic", "meshsettings", "agent.ashx", "recordings.ashx?file=x", "backup.zip",
 		"uploadfilebatch.ashx", "webrelay.ashx", "scripts/../backup.zip", "scripts/..%2fbackup.zip", "scripts/%2e%2e/backup.zip", "scripts//a.js", "%2f", "scripts/a.js%00", "scripts\\a.js", "scripts/a.js;x",
@@ -121,7 +121,7 @@ func TestPathsThatAreNotListedAreRefused(t *testing.T) {
 // What Go's client would not send.
 func TestOddRequestsAreRefused(t *testing.T) {
 	var reached atomic.Pointer[http.Request]
-	b := newBed(t, echo(t, &reached))
+	b := newBed(t, echo(&reached))
 	at, host, cookie := proxy.Prefix+token+"/", b.front.Listener.Addr().String(), "Cookie: "+proxy.SessionCookie+"="+cookieText+"\r\n"
 	for name, raw := range map[string]string{
 		"two lengths":          "GET " + at + "styles/a.css HTTP/1.1\r\nHost: " + host + "\r\n" + cookie + "Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
@@ -163,7 +163,7 @@ func TestOddRequestsAreRefused(t *testing.T) {
 
 func TestWhereARequestComesFrom(t *testing.T) {
 	var reached atomic.Pointer[http.Request]
-	b := newBed(t, echo(t, &reached))
+	b := newBed(t, echo(&reached))
 	own := b.origin()
 	for _, c := range []struct {
 		rest string
@@ -191,20 +191,20 @@ func TestWhereARequestComesFrom(t *testing.T) {
 
 func TestTheTicketIsTradedForCookiesOnce(t *testing.T) {
 	var reached atomic.Pointer[http.Request]
-	b := newBed(t, echo(t, &reached))
-	ask := func(cookie string) (*http.Response, string) {
+	b := newBed(t, echo(&reached))
+	ask := func(cookie string) (answer, string) {
 		r := b.request("GET", "?viewmode=11&ticket=good&hide=29")
 		r.Header.Set("Cookie", cookie)
 		return b.do(r)
 	}
 	res, _ := ask("")
-	if res.StatusCode != http.StatusFound || res.Header.Get("Location") != proxy.Prefix+token+"/?viewmode=11&hide=29" || len(res.Cookies()) != 1 || res.Header.Get("Referrer-Policy") != "no-referrer" {
+	if res.StatusCode != http.StatusFound || res.Header.Get("Location") != proxy.Prefix+token+"/?viewmode=11&hide=29" || len(res.Cookies) != 1 || res.Header.Get("Referrer-Policy") != "no-referrer" {
 		t.Fatalf("%d %v", res.StatusCode, res.Header)
 	}
 	if res, body := ask(""); res.StatusCode != http.StatusForbidden || !strings.Contains(body, "TICKET_INVALID") {
 		t.Errorf("a second time: %d %s", res.StatusCode, body)
 	}
-	if res, _ := ask(proxy.SessionCookie + "=" + cookieText); res.StatusCode != http.StatusFound || len(res.Cookies()) != 0 {
+	if res, _ := ask(proxy.SessionCookie + "=" + cookieText); res.StatusCode != http.StatusFound || len(res.Cookies) != 0 {
 		t.Errorf("loaded anew by who has the cookies: %d", res.StatusCode)
 	}
 	if reached.Load() != nil {
@@ -214,7 +214,7 @@ func TestTheTicketIsTradedForCookiesOnce(t *testing.T) {
 
 func TestWhoIsLetIn(t *testing.T) {
 	var reached atomic.Pointer[http.Request]
-	b := newBed(t, echo(t, &reached))
+	b := newBed(t, echo(&reached))
 	r := b.request("GET", "styles/a.css")
 	r.Header.Set("Cookie", proxy.SessionCookie+"=somebody-else")
 	if res, body := b.do(r); res.StatusCode != http.StatusForbidden || !strings.Contains(body, "SESSION_FOREIGN") || res.Header.Get("Content-Type") != "application/problem+json" {

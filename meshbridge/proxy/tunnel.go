@@ -32,15 +32,17 @@ func (v *visit) tunnel(w http.ResponseWriter, r *http.Request, request *policy.R
 		v.p.fail(w, r, err)
 		return
 	}
-	front, early, err := hijack(w, r)
-	if err != nil {
-		_ = back.conn.Close()
-		v.p.fail(w, r, err)
-		return
-	}
 	kind := kindChat
 	if request.Protocol != 0 {
 		kind = v.p.engine.Kind(request.Protocol)
+	}
+	audit := v.live.Tunnel(kind) // before the browser can send anything
+	front, early, err := hijack(w, r)
+	if err != nil {
+		audit.Close(0, 0)
+		_ = back.conn.Close()
+		v.p.fail(w, r, err)
+		return
 	}
 	t := &relay{
 		v: v, kind: kind, protocol: request.Protocol, front: peer{conn: front, stall: v.p.cfg.Limits.Stall}, back: peer{conn: back.conn, stall: v.p.cfg.Limits.Stall},
@@ -49,7 +51,7 @@ func (v *visit) tunnel(w http.ResponseWriter, r *http.Request, request *policy.R
 	// Not in this goroutine: the server keeps a request's buffers as long as its handler runs.
 	v.p.sockets.Add(1)
 	v.p.counts.tunnels.WithLabelValues(kind).Inc()
-	go t.run(v.live.Tunnel(kind))
+	go t.run(audit)
 }
 
 // upgraded is MeshCentral's end of a tunnel, with what came behind its answer.

@@ -77,7 +77,7 @@ func base64Forms(enc *base64.Encoding, secret string) []string {
 func utf16Form(secret string, low int) string {
 	var out []byte
 	for _, u := range utf16.Encode([]rune(secret)) {
-		pair := []byte{byte(u), byte(u >> 8)}
+		pair := []byte{byte(u & 0xff), byte(u >> 8)}
 		out = append(out, pair[low], pair[1-low])
 	}
 	return string(out)
