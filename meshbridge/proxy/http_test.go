@@ -400,7 +400,7 @@ func TestADevicesFileNeedsTheSealedCookieAndIsNeverShown(t *testing.T) {
 
 func TestALargeFileIsNotKeptInMemory(t *testing.T) {
 	var reached atomic.Pointer[http.Request]
-	const size = 2 << 30
+	const size = 512 << 20
 	b := newBed(t, meshWithFile(size, &reached))
 	res, err := b.client.Do(b.request("GET", fileURL(sealed(t, b))))
 	if err != nil {

@@ -12,6 +12,8 @@ var static = regexp.MustCompile(`^(?:` + strings.Join([]string{
 	`styles/(?:[A-Za-z0-9_-]+/){0,3}[A-Za-z0-9._-]+\.(?:css|woff2?|ttf|svg|png|gif)`,
 	`images/(?:[A-Za-z0-9_-]+/){0,3}[A-Za-z0-9._@-]+\.(?:png|jpg|gif|svg|webp|ico)`,
 	`sounds/[A-Za-z0-9._-]+\.mp3`,
+	`mstsc/[a-z]+\.js`, // every page loads them, and uses them with a cookie that nobody of ours can get
+	`serverpic\.ashx`,  // a picture
 	`favicon(?:-[0-9x]+)?\.(?:png|ico)`,
 	`(?:logo|title|welcome)\.(?:png|jpg)`,
 }, "|") + `)$`)
