@@ -7,11 +7,13 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -29,7 +31,13 @@ import (
 	"github.com/everydaytech/meshsso/meshbridge/upstream"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if where := os.Getenv(benchProxy); where != "" {
+		fmt.Fprintln(os.Stderr, runBenchProxy(where))
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const (
 	token      = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNO_-"

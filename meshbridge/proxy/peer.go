@@ -13,6 +13,8 @@ const (
 	smallBuffer = 1 << 10
 	// lull is after how long without anything to read a large buffer is given back.
 	lull = time.Second
+	// hold is how long what was read may wait for more that seems to be there.
+	hold = 5 * time.Millisecond
 )
 
 // errRead says that a peer's half ended.
@@ -26,6 +28,7 @@ var largeBuffers = sync.Pool{New: func() any { return new([copyBuffer]byte) }}
 // peer is one end of a tunnel. It is read by one goroutine and written by one; farewell may come from a third.
 type peer struct {
 	conn  net.Conn
+	below *burst // below TLS, nil without
 	stall time.Duration
 	early []byte // to be read first
 
@@ -71,7 +74,7 @@ func (p *peer) farewell(frame []byte, by time.Time) {
 // then come within partial. An idle peer costs a small buffer, and a large one only while there is much to read.
 func (p *peer) each(take func([]byte) (int, error), partial time.Duration) error {
 	var small [smallBuffer]byte
-	b := reading{small: small[:]}
+	b := reading{small: small[:], below: p.below}
 	defer b.release()
 	b.fill(p.early)
 	p.early = nil
@@ -93,6 +96,7 @@ func (p *peer) each(take func([]byte) (int, error), partial time.Duration) error
 func (p *peer) read(b *reading, partial time.Duration) error {
 	for {
 		b.grow()
+		held := b.have
 		var until time.Time
 		switch {
 		case b.have > 0 && partial > 0:
@@ -108,9 +112,12 @@ func (p *peer) read(b *reading, partial time.Duration) error {
 		}
 		n, err := p.conn.Read(b.buf()[b.have:])
 		b.have += n
+		if err == nil && p.below.whole() && b.large != nil {
+			err = p.gather(b)
+		}
 		b.full = b.have == len(b.buf())
 		switch {
-		case n > 0:
+		case b.have > held:
 			return nil
 		case errors.Is(err, os.ErrDeadlineExceeded) && b.have == 0 && b.large != nil:
 			b.shrink()
@@ -120,9 +127,27 @@ func (p *peer) read(b *reading, partial time.Duration) error {
 	}
 }
 
+// gather reads what has come already, so that it goes on in one piece. A record may hold nothing for us, and then reading
+// would wait for the next one.
+func (p *peer) gather(b *reading) error {
+	b.until = time.Now().Add(hold)
+	if err := p.conn.SetReadDeadline(b.until); err != nil {
+		return err
+	}
+	for p.below.whole() && len(b.buf())-b.have >= maxRecord {
+		n, err := p.conn.Read(b.buf()[b.have:])
+		b.have += n
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+	}
+	return nil
+}
+
 // reading is what was read and not taken yet.
 type reading struct {
 	small []byte
+	below *burst
 	large *[copyBuffer]byte
 	have  int
 	full  bool      // the last read filled the buffer
@@ -141,12 +166,10 @@ func (b *reading) grow() {
 	if !b.full || b.large != nil {
 		return
 	}
-	large, ok := largeBuffers.Get().(*[copyBuffer]byte)
-	if !ok {
-		large = new([copyBuffer]byte)
-	}
+	large := takeLarge()
 	copy(large[:], b.small[:b.have])
 	b.large, b.full = large, false
+	b.below.eager(true)
 }
 
 func (b *reading) shrink() {
@@ -158,6 +181,7 @@ func (b *reading) release() {
 	if b.large != nil {
 		largeBuffers.Put(b.large)
 		b.large = nil
+		b.below.eager(false)
 	}
 }
 

@@ -64,6 +64,8 @@ type Upstream interface {
 	URL() *url.URL
 	HTTPTransport() *http.Transport
 	DialTLS(ctx context.Context) (net.Conn, error)
+	// DialTLSOver is DialTLS over what wrap makes of the connection below TLS.
+	DialTLSOver(ctx context.Context, wrap func(net.Conn) net.Conn) (net.Conn, error)
 }
 
 // Config says what a Proxy needs. All but Origin, Title and Random's default are required.

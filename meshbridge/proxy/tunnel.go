@@ -45,7 +45,7 @@ func (v *visit) tunnel(w http.ResponseWriter, r *http.Request, request *policy.R
 		return
 	}
 	t := &relay{
-		v: v, kind: kind, protocol: request.Protocol, front: peer{conn: front, stall: v.p.cfg.Limits.Stall}, back: peer{conn: back.conn, stall: v.p.cfg.Limits.Stall},
+		v: v, kind: kind, protocol: request.Protocol, front: peer{conn: front, stall: v.p.cfg.Limits.Stall}, back: peer{conn: back.conn, below: back.below, stall: v.p.cfg.Limits.Stall},
 		early: early, late: back.early,
 	}
 	// Not in this goroutine: the server keeps a request's buffers as long as its handler runs.
@@ -57,6 +57,7 @@ func (v *visit) tunnel(w http.ResponseWriter, r *http.Request, request *policy.R
 // upgraded is MeshCentral's end of a tunnel, with what came behind its answer.
 type upgraded struct {
 	conn  net.Conn
+	below *burst
 	early []byte
 }
 
@@ -74,10 +75,12 @@ func (v *visit) dialRelay(r *http.Request, request *policy.Request) (upgraded, e
 	for name, value := range map[string]string{"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": key} {
 		out.Header.Set(name, value)
 	}
-	conn, err := v.p.dial(ctx, "", "")
+	var below *burst
+	conn, err := v.p.cfg.Upstream.DialTLSOver(ctx, func(raw net.Conn) net.Conn { below = &burst{Conn: raw}; return below })
 	if err != nil {
 		return upgraded{}, err
 	}
+	v.p.names.address(conn.RemoteAddr())
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	early, err := shake(conn, out, acceptOf(key))
 	if !stop() && err == nil {
@@ -90,7 +93,7 @@ func (v *visit) dialRelay(r *http.Request, request *policy.Request) (upgraded, e
 		}
 		return upgraded{}, err
 	}
-	return upgraded{conn, early}, conn.SetDeadline(time.Time{})
+	return upgraded{conn, below, early}, conn.SetDeadline(time.Time{})
 }
 
 func shake(conn net.Conn, out *http.Request, accept string) ([]byte, error) {
