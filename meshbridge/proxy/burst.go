@@ -15,7 +15,7 @@ const (
 type burst struct {
 	net.Conn
 	ahead   bool
-	large   *[copyBuffer]byte
+	large   *[largeBuffer]byte
 	from, n int // large[from:n] was read and not taken
 	taken   records
 }
@@ -92,9 +92,9 @@ func (b *burst) whole() bool {
 	return held >= recordHeader && held >= recordHeader+int(binary.BigEndian.Uint16(b.large[b.from+3:]))
 }
 
-func takeLarge() *[copyBuffer]byte {
-	if large, ok := largeBuffers.Get().(*[copyBuffer]byte); ok {
+func takeLarge() *[largeBuffer]byte {
+	if large, ok := largeBuffers.Get().(*[largeBuffer]byte); ok {
 		return large
 	}
-	return new([copyBuffer]byte)
+	return new([largeBuffer]byte)
 }

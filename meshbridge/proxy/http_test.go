@@ -492,7 +492,10 @@ func TestAClientThatGoesIsGoneForMeshCentralToo(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ends := make(chan error)
 	go func() {
-		_, err := b.client.Do(b.request("GET", "scripts/a.js").WithContext(ctx))
+		res, err := b.client.Do(b.request("GET", "scripts/a.js").WithContext(ctx))
+		if err == nil {
+			_ = res.Body.Close()
+		}
 		ends <- err
 	}()
 	<-entered

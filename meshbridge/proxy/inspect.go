@@ -6,7 +6,7 @@ import (
 
 // maxRead is the longest message that is read whole: texts, and what a person who may only look sends. The page's own are
 // far below.
-const maxRead = copyBuffer - maxHeader
+const maxRead = 64 << 10
 
 // endTunnel is why a tunnel ends, with the close code that the browser gets.
 type endTunnel struct {

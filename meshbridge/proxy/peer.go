@@ -11,6 +11,7 @@ import (
 
 const (
 	smallBuffer = 1 << 10
+	largeBuffer = 128 << 10
 	// lull is after how long without anything to read a large buffer is given back.
 	lull = time.Second
 	// hold is how long what was read may wait for more that seems to be there.
@@ -23,7 +24,7 @@ type errRead struct{ err error }
 func (e errRead) Error() string { return e.err.Error() }
 func (e errRead) Unwrap() error { return e.err }
 
-var largeBuffers = sync.Pool{New: func() any { return new([copyBuffer]byte) }}
+var largeBuffers = sync.Pool{New: func() any { return new([largeBuffer]byte) }}
 
 // peer is one end of a tunnel. It is read by one goroutine and written by one; farewell may come from a third.
 type peer struct {
@@ -97,18 +98,8 @@ func (p *peer) read(b *reading, partial time.Duration) error {
 	for {
 		b.grow()
 		held := b.have
-		var until time.Time
-		switch {
-		case b.have > 0 && partial > 0:
-			until = time.Now().Add(partial)
-		case b.large != nil:
-			until = time.Now().Add(lull)
-		}
-		if until != b.until && (until.IsZero() || until.Sub(b.until) > lull/4) {
-			b.until = until
-			if err := p.conn.SetReadDeadline(until); err != nil {
-				return errRead{err}
-			}
+		if err := p.wait(b, partial); err != nil {
+			return errRead{err}
 		}
 		n, err := p.conn.Read(b.buf()[b.have:])
 		b.have += n
@@ -125,6 +116,22 @@ func (p *peer) read(b *reading, partial time.Duration) error {
 			return errRead{err}
 		}
 	}
+}
+
+// wait sets how long the next read may take.
+func (p *peer) wait(b *reading, partial time.Duration) error {
+	var until time.Time
+	switch {
+	case b.have > 0 && partial > 0:
+		until = time.Now().Add(partial)
+	case b.large != nil:
+		until = time.Now().Add(lull)
+	}
+	if until == b.until || !until.IsZero() && until.Sub(b.until) <= lull/4 {
+		return nil
+	}
+	b.until = until
+	return p.conn.SetReadDeadline(until)
 }
 
 // gather reads what has come already, so that it goes on in one piece. A record may hold nothing for us, and then reading
@@ -148,7 +155,7 @@ func (p *peer) gather(b *reading) error {
 type reading struct {
 	small []byte
 	below *burst
-	large *[copyBuffer]byte
+	large *[largeBuffer]byte
 	have  int
 	full  bool      // the last read filled the buffer
 	until time.Time // read deadline

@@ -283,8 +283,12 @@ func (b *bed) raw(rest string) (net.Conn, *bufio.Reader) {
 	}
 	reader := bufio.NewReader(conn)
 	res, err := http.ReadResponse(reader, r)
-	if err != nil || res.StatusCode != http.StatusSwitchingProtocols {
-		b.t.Fatalf("%v %v", res, err)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusSwitchingProtocols {
+		b.t.Fatal(res.Status)
 	}
 	return conn, reader
 }
