@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -25,6 +26,11 @@ const maxAnswer = 4 << 20 // bytes of one message of MeshCentral's; the largest 
 
 // control carries the control channel message by message.
 func (v *visit) control(w http.ResponseWriter, r *http.Request, request *policy.Request) {
+	if !v.p.take(v.session.ID) {
+		v.p.fail(w, r, &problemTooMany)
+		return
+	}
+	defer v.p.giveBack(v.session.ID)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
 	defer cancel()
 	back, err := v.dialControl(r, request)
@@ -68,10 +74,22 @@ func (v *visit) dialControl(r *http.Request, request *policy.Request) (*websocke
 	if res != nil && res.Body != nil {
 		_ = res.Body.Close()
 	}
-	if err != nil && res != nil {
+	if err != nil && res != nil { // the error itself may quote the address
 		return nil, fmt.Errorf("%w: status %d to an upgrade", errUnexpected, res.StatusCode)
 	}
-	return conn, err
+	if err != nil {
+		return nil, withoutURL(err)
+	}
+	return conn, nil
+}
+
+// withoutURL gives what is inside an error that quotes the address that was asked for, in which there are cookies.
+func withoutURL(err error) error {
+	var quoting *url.Error
+	if errors.As(err, &quoting) {
+		return quoting.Err
+	}
+	return err
 }
 
 // channel is one open control channel.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -337,5 +338,26 @@ func TestNothingLeaksAndAPlantedLeakIsFound(t *testing.T) {
 		if found := s.Found(); (len(found) != 0) != plant || plant && found["host"] != "base64" && found["host"] != "base64url" {
 			t.Errorf("planted %v, found %v", plant, found)
 		}
+	}
+}
+
+func TestNoCookieIsLogged(t *testing.T) {
+	b := newBed(t, meshWithFile(1, &atomic.Pointer[http.Request]{}))
+	cookie := sealed(t, b)
+	b.mesh.CloseClientConnections()
+	b.mesh.Close()
+	if _, res, err := b.open("control.ashx?auth=" + cookie); err == nil || res.status != http.StatusServiceUnavailable {
+		t.Errorf("%v %v", res, err)
+	}
+	if log := b.log.String(); strings.Contains(log, "PageCookie") || strings.Contains(log, token) || !strings.Contains(log, "a request failed") {
+		t.Errorf("logged %s", log)
+	}
+}
+
+func TestASessionHasSoManySockets(t *testing.T) {
+	b := newBed(t, &meshRelay{serve: echoBack})
+	b.proxy.Fill(sessionID)
+	if _, res, err := b.open(tunnelURL(5)); err == nil || res.status != http.StatusTooManyRequests {
+		t.Errorf("%v %v", res, err)
 	}
 }

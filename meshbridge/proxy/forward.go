@@ -229,7 +229,7 @@ func (e *errand) body(res *http.Response) error {
 
 func textType(kind string) string {
 	switch kind {
-	case "text/javascript", "application/javascript", "text/csv", "application/octet-stream":
+	case "text/javascript", "application/javascript", "text/css", "text/csv", "application/octet-stream":
 		return kind
 	}
 	return "text/plain; charset=utf-8"

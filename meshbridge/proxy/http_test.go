@@ -521,3 +521,34 @@ func TestTheConfigurationIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestAnOperatorsFileHasNoNames(t *testing.T) {
+	b := newBed(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" {
+			w.Header().Set("Content-Type", "text/html")
+			_, _ = io.WriteString(w, small)
+			return
+		}
+		w.Header().Set("Content-Type", "text/css; charset=UTF-8")
+		w.Header().Set("Etag", `"x"`)
+		_, _ = io.WriteString(w, "a{background:url(https://mesh-4711.internal.example/x.png)}")
+	}))
+	_, _ = b.get("") // where MeshCentral says its name
+	res, body := b.get("styles/custom.css")
+	if res.StatusCode != 200 || body != "a{background:url(https://-/x.png)}" || res.Header.Get("Etag") != "" || res.Header.Get("Content-Type") != "text/css" {
+		t.Errorf("%d %v %s", res.StatusCode, res.Header, body)
+	}
+}
+
+func TestAStoreThatIsAwayIsNotMeshCentral(t *testing.T) {
+	b := newBed(t, http.NotFoundHandler(), func(c *proxy.Config) { c.Sessions = away{} })
+	if res, body := b.get(""); res.StatusCode != 503 || !strings.Contains(body, `"UNAVAILABLE"`) || res.Header.Get("Retry-After") == "" {
+		t.Errorf("%d %s", res.StatusCode, body)
+	}
+}
+
+type away struct{ *sessions }
+
+func (away) Enter(context.Context, string, session.Binding) (proxy.Live, error) {
+	return nil, errors.New("the store is away")
+}

@@ -127,7 +127,7 @@ func (p *peer) wait(b *reading, partial time.Duration) error {
 	case b.large != nil:
 		until = time.Now().Add(lull)
 	}
-	if until == b.until || !until.IsZero() && until.Sub(b.until) <= lull/4 {
+	if until.Equal(b.until) || !until.IsZero() && until.Sub(b.until) <= lull/4 {
 		return nil
 	}
 	b.until = until

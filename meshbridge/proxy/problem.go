@@ -31,6 +31,8 @@ type problem struct {
 var (
 	problemNotFound = session.Error{Status: http.StatusNotFound, Code: "NOT_FOUND", Message: "There is nothing here."}
 	problemForeign  = session.Error{Status: http.StatusForbidden, Code: "ORIGIN_DENIED", Message: "This address is used by the dashboard only."}
+	problemUnknown  = session.Error{Status: http.StatusServiceUnavailable, Code: "UNAVAILABLE", Message: "Sessions cannot be checked at the moment. Try again in a moment.", RetryAfter: 5 * time.Second}
+	problemTooMany  = session.Error{Status: http.StatusTooManyRequests, Code: "TOO_MANY_CONNECTIONS", Message: "This session has too many open connections.", RetryAfter: 5 * time.Second}
 	problemGone     = session.Error{Status: http.StatusServiceUnavailable, Code: "UPSTREAM_UNAVAILABLE", Message: "The remote access server cannot be reached. Try again in a moment.", RetryAfter: 5 * time.Second}
 	problemSlow     = session.Error{Status: http.StatusGatewayTimeout, Code: "UPSTREAM_TIMEOUT", Message: "The remote access server does not answer. Try again in a moment."}
 	problemTLS      = session.Error{Status: http.StatusBadGateway, Code: "UPSTREAM_UNTRUSTED", Message: "The remote access server could not be verified. Tell your administrator."}

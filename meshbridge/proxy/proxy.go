@@ -119,6 +119,7 @@ type Proxy struct {
 	counts    *counts
 	transport *http.Transport
 	forwarder http.Handler
+	open      openSockets
 	// sockets counts what outlives its request's handler; closing ends all of it.
 	sockets sync.WaitGroup
 	closing chan struct{}
@@ -204,7 +205,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	live, err := p.cfg.Sessions.Enter(r.Context(), t.token, p.binding(r))
 	if err != nil {
-		p.fail(w, r, err)
+		p.fail(w, r, known(err))
 		return
 	}
 	v := &visit{p: p, site: s, target: t, live: live, session: live.Session()}
@@ -233,8 +234,8 @@ func cookie(r *http.Request, name string) string {
 func (p *Proxy) redeem(w http.ResponseWriter, r *http.Request, t target) {
 	cookies, _, err := p.cfg.Sessions.Redeem(r.Context(), t.token, t.ticket, p.client(r))
 	if err != nil {
-		if _, known := p.cfg.Sessions.Enter(r.Context(), t.token, p.binding(r)); known != nil {
-			p.fail(w, r, err)
+		if _, entered := p.cfg.Sessions.Enter(r.Context(), t.token, p.binding(r)); entered != nil {
+			p.fail(w, r, known(err))
 			return
 		}
 	}
@@ -246,11 +247,20 @@ func (p *Proxy) redeem(w http.ResponseWriter, r *http.Request, t target) {
 	w.WriteHeader(http.StatusFound)
 }
 
+// known gives an error of Sessions, or that nobody can know now.
+func known(err error) error {
+	var said *session.Error
+	if errors.As(err, &said) {
+		return err
+	}
+	return &problemUnknown
+}
+
 // fail answers an error of Sessions or of MeshCentral.
 func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
-	var known *session.Error
-	if errors.As(err, &known) {
-		writeProblem(w, r, p.cfg.Dashboards, *known)
+	var said *session.Error
+	if errors.As(err, &said) {
+		writeProblem(w, r, p.cfg.Dashboards, *said)
 		return
 	}
 	if r.Context().Err() != nil {

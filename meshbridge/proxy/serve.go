@@ -40,7 +40,11 @@ func (v *visit) serve(w http.ResponseWriter, r *http.Request) {
 	case isStatic(rest) && !upgrade && (r.Method == http.MethodGet || r.Method == http.MethodHead):
 		v.live.Use()
 		w.Header().Set("Cache-Control", "private, max-age=3600")
-		v.forward(w, r, asIs, "")
+		kind := asIs
+		if operators(rest) {
+			kind = asText
+		}
+		v.forward(w, r, kind, "")
 	default:
 		v.serveListed(w, r, upgrade)
 	}

@@ -18,5 +18,8 @@ var static = regexp.MustCompile(`^(?:` + strings.Join([]string{
 	`(?:logo|title|welcome)\.(?:png|jpg)`,
 }, "|") + `)$`)
 
+// operators says whether a public file is one that an operator fills, maybe with the server's name.
+func operators(rest string) bool { return rest == "styles/custom.css" || rest == "scripts/custom.js" }
+
 // isStatic says whether a path is one of them.
 func isStatic(rest string) bool { return static.MatchString(rest) && !strings.Contains(rest, "..") }

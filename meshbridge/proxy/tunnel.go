@@ -27,8 +27,13 @@ const kindChat = "chat"
 // tunnel carries a tunnel to the device: frames from the browser as far as the guard reads them, everything from MeshCentral
 // as it comes.
 func (v *visit) tunnel(w http.ResponseWriter, r *http.Request, request *policy.Request) {
+	if !v.p.take(v.session.ID) {
+		v.p.fail(w, r, &problemTooMany)
+		return
+	}
 	back, err := v.dialRelay(r, request)
 	if err != nil {
+		v.p.giveBack(v.session.ID)
 		v.p.fail(w, r, err)
 		return
 	}
@@ -40,6 +45,7 @@ func (v *visit) tunnel(w http.ResponseWriter, r *http.Request, request *policy.R
 	front, early, err := hijack(w, r)
 	if err != nil {
 		audit.Close(0, 0)
+		v.p.giveBack(v.session.ID)
 		_ = back.conn.Close()
 		v.p.fail(w, r, err)
 		return
@@ -158,6 +164,7 @@ var errForbidden = errors.New("the session lost its right to the tunnel")
 // run carries both halves until one of them or the session ends.
 func (t *relay) run(audit Tunnel) {
 	defer t.v.p.sockets.Done()
+	defer t.v.p.giveBack(t.v.session.ID)
 	ends := make(chan error, 2)
 	var both sync.WaitGroup
 	both.Go(func() { ends <- t.down() })
