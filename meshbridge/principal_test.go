@@ -109,8 +109,8 @@ func TestNamesOfPrincipalsAreNobodyElses(t *testing.T) {
 
 func TestSessionRights(t *testing.T) {
 	const (
-		wake, notes, chat, reset, command, agent  = 64, 128, 16384, 262144, 131072, 16
-		looks, noTerminal, noFiles, noAMT, noDesk = 256, 512, 1024, 2048, 65536
+		wake, notes, chat, reset, command, agent, details = 64, 128, 16384, 262144, 131072, 16, 1048576
+		looks, noTerminal, noFiles, noAMT, noDesk         = 256, 512, 1024, 2048, 65536
 	)
 	for name, c := range map[string]struct {
 		role     authsvc.Role
@@ -118,9 +118,9 @@ func TestSessionRights(t *testing.T) {
 		restrict bool
 		want     uint32
 	}{
-		"technician, unrestricted": {authsvc.RoleTechnician, 12, false, 8 | wake | notes | chat | reset},
-		"admin, unrestricted":      {authsvc.RoleAdmin, 10, false, 8 | wake | notes | chat | reset | command | agent},
-		"superadmin":               {authsvc.RoleSuperadmin, 10, false, 8 | wake | notes | chat | reset | command | agent},
+		"technician, unrestricted": {authsvc.RoleTechnician, 12, false, 8 | wake | notes | chat | reset | details},
+		"admin, unrestricted":      {authsvc.RoleAdmin, 10, false, 8 | wake | notes | chat | reset | command | agent | details},
+		"superadmin":               {authsvc.RoleSuperadmin, 10, false, 8 | wake | notes | chat | reset | command | agent | details},
 		"viewer, whatever he asks": {authsvc.RoleViewer, 12, false, 8 | looks | noTerminal | noFiles},
 		"nobody":                   {authsvc.RoleNone, 11, false, 0},
 		"nobody, restricted":       {authsvc.RoleNone, 10, true, 0},
@@ -132,7 +132,7 @@ func TestSessionRights(t *testing.T) {
 		"console":                  {authsvc.RoleAdmin, 15, true, 8 | agent | noDesk | noTerminal | noFiles | noAMT},
 		"console of a technician":  {authsvc.RoleTechnician, 15, true, 0},
 		"events":                   {authsvc.RoleAdmin, 16, true, noDesk | noTerminal | noFiles | noAMT},
-		"details":                  {authsvc.RoleAdmin, 17, true, noDesk | noTerminal | noFiles | noAMT},
+		"details":                  {authsvc.RoleAdmin, 17, true, details | noDesk | noTerminal | noFiles | noAMT},
 		"plugins":                  {authsvc.RoleAdmin, 19, true, noDesk | noTerminal | noFiles | noAMT},
 		"a viewer's desktop":       {authsvc.RoleViewer, 11, true, 8 | looks | noTerminal | noFiles | noAMT},
 		"a viewer's terminal":      {authsvc.RoleViewer, 12, true, 0},

@@ -93,7 +93,7 @@ var tabs = map[int]tab{
 	14: {close: "no-amt"},                                    // Intel AMT
 	15: {needs: []string{"remote-control", "agent-console"}}, // console
 	16: {},                                                   // events
-	17: {},                                                   // details
+	17: {takes: []string{"device-details"}},                  // details
 	19: {},                                                   // plugins
 }
 

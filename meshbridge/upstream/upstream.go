@@ -151,6 +151,11 @@ var errPlain = errors.New("upstream: MeshCentral is spoken to over TLS only")
 
 // DialTLS opens a verified connection to MeshCentral, HTTP/1.1.
 func (c *Client) DialTLS(ctx context.Context) (net.Conn, error) {
+	return c.DialTLSOver(ctx, func(raw net.Conn) net.Conn { return raw })
+}
+
+// DialTLSOver is DialTLS over what wrap makes of the connection below TLS.
+func (c *Client) DialTLSOver(ctx context.Context, wrap func(net.Conn) net.Conn) (net.Conn, error) {
 	dialer := net.Dialer{Timeout: dialTimeout, KeepAlive: keepAlive}
 	raw, err := dialer.DialContext(ctx, "tcp", c.addr)
 	if err != nil {
@@ -158,7 +163,7 @@ func (c *Client) DialTLS(ctx context.Context) (net.Conn, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
-	conn := tls.Client(raw, c.tls)
+	conn := tls.Client(wrap(raw), c.tls)
 	if err := conn.HandshakeContext(ctx); err != nil {
 		_ = raw.Close()
 		return nil, fmt.Errorf("upstream: TLS to MeshCentral: %w", err)
