@@ -28,10 +28,10 @@ func PrincipalID(domain, sessionID, foldedEmail string) (string, bool) {
 	return "user/" + domain + "/" + principalMark + ":" + digits + ":" + folded, true
 }
 
-// IsPrincipalName says whether an account's name (the third part of its id) is reserved for principals, of either mode:
-// it begins with "~s" and is not one of MeshCentral's SAML accounts.
+// IsPrincipalName says whether an account's name (the third part of its id) is reserved for principals: it begins with "~s" and
+// is not one of MeshCentral's SAML accounts or, on a MeshCentral without the shim, begins with a backtick and that.
 func IsPrincipalName(name string) bool {
-	return strings.HasPrefix(name, principalMark) && !strings.HasPrefix(name, "~saml:")
+	return strings.HasPrefix(strings.TrimPrefix(name, "`"), principalMark) && !strings.HasPrefix(name, "~saml:")
 }
 
 // MapSession gives the reply for a session's principal: the real person's name, one device with the session's rights, and

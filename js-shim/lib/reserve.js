@@ -20,14 +20,17 @@ function reserveNames(webserver) {
 
 const STATE = ['ws', 'im', 'nt', 'ntp']; // see strip.js
 
+// Also the accounts that the proxy makes where there is no shim: this MeshCentral may have been one without.
+function isLeft(id) { return isPrincipalId(id) || (typeof id === 'string' && /^user\/[^/]*\/`~s-[0-9a-f]{32}@session\.invalid$/.test(id)); }
+
 /** Takes accounts of that shape out of memory at once, and then them and their links out of the database. */
 async function sweepPrincipals(webserver, store, log) {
-    const ids = Object.keys(webserver.users).filter(isPrincipalId);
+    const ids = Object.keys(webserver.users).filter(isLeft);
     for (const id of ids) { delete webserver.users[id]; }
     for (const group of [...Object.values(webserver.meshes), ...Object.values(webserver.userGroups || {})]) { unlink(group); }
     try {
         for (const type of ['logintoken', 'deviceshare']) {
-            for (const doc of await store.all(type)) { if (isPrincipalId(doc.userid)) { await store.remove(doc._id); } }
+            for (const doc of await store.all(type)) { if (isLeft(doc.userid)) { await store.remove(doc._id); } }
         }
         for (const type of ['mesh', 'ugrp', 'node']) {
             for (const doc of await store.all(type)) { if (unlink(doc)) { await rewrite(store, doc._id); } }
@@ -50,7 +53,7 @@ async function rewrite(store, id) {
 function unlink(doc) {
     let found = false;
     for (const field of ['links', 'ssh', 'rdp']) {
-        for (const id of Object.keys(doc[field] || {})) { if (isPrincipalId(id)) { delete doc[field][id]; found = true; } }
+        for (const id of Object.keys(doc[field] || {})) { if (isLeft(id)) { delete doc[field][id]; found = true; } }
     }
     return found;
 }

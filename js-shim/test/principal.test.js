@@ -13,6 +13,7 @@ const { sessionToken } = require('../lib/token');
 
 const SESSION = '0f8fad5b-d9cb-469f-a165-70867728950e';
 const ID = 'user//~s:0f8fad5bd9cb:tina@acme.example';
+const STOCK = 'user//`~s-0f8fad5bd9cb469fa16570867728950e@session.invalid'; // as the proxy names it where there is no shim
 const NODE = 'node//' + 'a'.repeat(64);
 const NOW = 1_700_000_000_000;
 const AHEAD = { seconds: NOW / 1000 + 3600, nanos: 0 };
@@ -171,12 +172,12 @@ test('MeshCentral makes no account of that shape and lets none in', () => {
 
 test('what a database holds of principals is swept at start, and nothing else', async () => {
     const docs = new Map([
-        { _id: ID, type: 'user' }, { _id: 'ws' + ID }, { _id: 'im' + ID }, { _id: 'user//admin', type: 'user' }, { _id: 'wsuser//admin' }, { _id: 'lt1', type: 'logintoken', userid: ID }, { _id: 'lt2', type: 'logintoken', userid: 'user//admin' },
-        { _id: NODE, type: 'node', links: { [ID]: { rights: 8 }, 'user//~s0f8fad5bd9cb': { rights: 8 }, 'user//admin': { rights: 8 } }, ssh: { [ID]: { p: 'x' } } }, { _id: 'mesh//m', type: 'mesh', links: { 'user//admin': { rights: 1 } } }
+        { _id: ID, type: 'user' }, { _id: STOCK, type: 'user' }, { _id: 'ws' + STOCK }, { _id: 'ws' + ID }, { _id: 'im' + ID }, { _id: 'user//admin', type: 'user' }, { _id: 'wsuser//admin' }, { _id: 'lt1', type: 'logintoken', userid: ID }, { _id: 'lt2', type: 'logintoken', userid: 'user//admin' },
+        { _id: NODE, type: 'node', links: { [ID]: { rights: 8 }, [STOCK]: { rights: 8 }, 'user//~s0f8fad5bd9cb': { rights: 8 }, 'user//admin': { rights: 8 } }, ssh: { [ID]: { p: 'x' } } }, { _id: 'mesh//m', type: 'mesh', links: { 'user//admin': { rights: 1 } } }
     ].map((doc) => [doc._id, doc]));
     const written = [];
     const store = { all: async (type) => [...docs.values()].filter((doc) => doc.type === type).map((doc) => structuredClone(doc)), get: async (id) => structuredClone(docs.get(id) || null), set: async (doc) => { written.push(doc._id); docs.set(doc._id, doc); }, remove: async (id) => { docs.delete(id); } };
-    const webserver = { users: { [ID]: docs.get(ID), 'user//admin': docs.get('user//admin') }, meshes: { 'mesh//m': { links: { [ID]: {}, 'user//admin': {} } } }, userGroups: {} };
+    const webserver = { users: { [ID]: docs.get(ID), [STOCK]: docs.get(STOCK), 'user//admin': docs.get('user//admin') }, meshes: { 'mesh//m': { links: { [ID]: {}, 'user//admin': {} } } }, userGroups: {} };
     const said = [];
     const done = sweepPrincipals(webserver, store, { info: (text) => said.push(text), fault: (text) => said.push(text) });
     assert.deepEqual(Object.keys(webserver.users), ['user//admin'], 'at once, before anybody can connect');
