@@ -74,7 +74,7 @@ func fitsText(f *pb.Field, text string) bool {
 
 func readText(f *pb.Field, v value, _ *Person, _ []named) reading {
 	text, ok := v.text()
-	if !ok || !fitsText(f, text) {
+	if !ok || !fitsText(f, text) || !v.wellFormed() {
 		return wrong(ReasonField)
 	}
 	return reading{built: quote(text)}

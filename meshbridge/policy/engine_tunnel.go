@@ -17,7 +17,11 @@ const (
 	maxProtocol = 9999
 )
 
-var tunnelKind = regexp.MustCompile(`^[1-9][0-9]{0,3}$`)
+var (
+	tunnelKind = regexp.MustCompile(`^[1-9][0-9]{0,3}$`)
+	// MeshCentral's decoder stops at the padding and would ignore what follows; the device would not.
+	relayCookie = regexp.MustCompile(`^[A-Za-z0-9@$]+={0,2}$`)
+)
 
 // readTunnel reads where a device is told to connect for a tunnel. The page writes a URL; the device gets one that was built
 // anew: this server, this device, one kind, one name, and a relay cookie of this very person.
@@ -44,7 +48,7 @@ func readTunnel(_ *pb.Field, v value, p *Person, all []named) reading {
 		return wrong(ReasonSessionEnded)
 	}
 	cookie, ours := p.RelayCookie(rauth)
-	if !ours {
+	if !ours || !relayCookie.MatchString(cookie) {
 		return wrong(ReasonSessionEnded)
 	}
 	n, err := strconv.ParseUint(kind, 10, 32)

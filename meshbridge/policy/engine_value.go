@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"strconv"
+	"unicode/utf8"
 	"unicode/utf16"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -28,6 +29,13 @@ func (v value) text() (string, bool) {
 		return "", false
 	}
 	return string(out), true // half of a surrogate pair, or bytes that are no UTF-8, became U+FFFD
+}
+
+// wellFormed says that a text has no half of a surrogate pair: no UTF-8 has one, and a device that sends it back loses its
+// connection. Bytes that are no UTF-8 are another matter: what is built of them is.
+func (v value) wellFormed() bool {
+	_, err := jsontext.AppendUnquote(nil, v)
+	return err == nil || !utf8.Valid(v)
 }
 
 // number gives a number that is finite in JavaScript.

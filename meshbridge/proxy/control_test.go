@@ -223,7 +223,7 @@ func TestAnswersOfMeshCentral(t *testing.T) {
 	same(t, "serverinfo", read(t, conn), `{"action":"serverinfo","serverinfo":{"domain":"","name":"`+host0+`","port":`+port+`,"serverTime":5,"features":1,"https":true,"emailcheck":false,`+
 		`"mpsname":"","mpspass":"","tlshash":"","agentCertHash":"","magenturl":"","domainsuffix":"","mpsport":0,"redirport":0}}`)
 	own, other, group := ownNode, otherNode, `mesh//`+strings.Repeat("0", 64)
-	link := `"links":{"` + me + `":{"rights":278728}}`
+	link := `"links":{"` + me + `":{"rights":1327304}}`
 	for _, c := range []struct{ name, say, want string }{ // "" is withheld
 		{"pong", `{"action":"pong"}`, `{"action":"pong"}`},
 		{"unknown", `{"action":"brandNew","x":1}`, ``},
@@ -232,7 +232,7 @@ func TestAnswersOfMeshCentral(t *testing.T) {
 		{"no JSON", `{"action":`, ``}, {"twice", `{"action":"pong"}{"action":"x"}`, ``}, {"a list", `[]`, ``},
 		{"other device", `{"action":"powertimeline","nodeid":"` + other + `","timeline":[1]}`, ``},
 		{"userinfo", `{"action":"userinfo","userinfo":{"_id":"` + me + `","name":"Tina","siteadmin":5184,"links":{"mesh//x":{"rights":1},"` + own + `":{"rights":4294967295}},"tenantId":"t","phone":"1"}}`,
-			`{"action":"userinfo","userinfo":{"_id":"` + me + `","name":"Tina","siteadmin":5184,"links":{"` + own + `":{"rights":278728}}}}`},
+			`{"action":"userinfo","userinfo":{"_id":"` + me + `","name":"Tina","siteadmin":5184,"links":{"` + own + `":{"rights":1327304}}}}`},
 		{"somebody's userinfo", `{"action":"userinfo","userinfo":{"_id":"user//bob"}}`, ``},
 		{"nodes", `{"action":"nodes","responseid":"r","nodes":{"mesh//secretgroup":[{"_id":"` + own + `","name":"pc","ip":"10.1.2.3","host":"pc","conn":1,"intelamt":{"user":"admin","pass":1,"ver":"11"},"ssh":{"user//bob":{"p":1}},"links":{"user//bob":{"rights":1,"name":"Bob"}},"sessions":{"kvm":{"user//bob":2,"` + me + `":1}}},{"_id":"` + other + `","name":"x"}],"mesh//two":[{"_id":"` + other + `"}]},"totalcount":9}`,
 			`{"action":"nodes","responseid":"r","nodes":{"` + group + `":[{"_id":"` + own + `","name":"pc","ip":"10.1.2.3","host":"pc","conn":1,"intelamt":{"ver":"11"},"meshid":"` + group + `","sessions":{"kvm":{"` + me + `":1}},` + link + `}]}}`},

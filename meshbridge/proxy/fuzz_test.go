@@ -37,7 +37,7 @@ func alone(tb testing.TB) *visit {
 		tb.Fatal(err)
 	}
 	p := &Proxy{cfg: Config{Title: "Remote session"}, seal: seal, names: newNames(&url.URL{Scheme: "https", Host: "mesh-4711.internal.example"}, s)}
-	v := &visit{p: p, site: s[0], target: target{token: strings.Repeat("t", 43)}, live: still{278728}}
+	v := &visit{p: p, site: s[0], target: target{token: strings.Repeat("t", 43)}, live: still{1327304}}
 	v.session = v.live.Session()
 	v.person = &policy.Person{ID: "user//~s:0123456789ab:tina@acme.example", DomainURL: "/", Mask: v.mask}
 	return v

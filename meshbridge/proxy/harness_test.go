@@ -45,7 +45,7 @@ const (
 	sessionID  = "01234567-89ab-4def-8123-456789abcdef"
 	cookieText = "the-browser"
 	me         = "user//~s:0123456789ab:tina@acme.example"
-	technician = 278728
+	technician = 1327304
 	viewer     = 8 | 256 | 512 | 1024
 	injected   = "X-Test-Identity"
 )
