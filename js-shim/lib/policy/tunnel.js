@@ -4,6 +4,8 @@
 
 const MARK = '*'; // "the server that I am connected to"
 const PATH = 'meshrelay.ashx?';
+// MeshCentral's decoder stops at the padding and would ignore what follows; the device would not.
+const COOKIE = /^[A-Za-z0-9@$]+={0,2}$/;
 const invalid = { reason: 'TUNNEL_INVALID' };
 
 /**
@@ -18,7 +20,7 @@ function parseTunnel(value, person, frame) {
     if (parts === null) { return invalid; }
     const { p, nodeid, id, rauth } = parts;
     if (!matches(/^[1-9]\d{0,3}$/, p) || !matches(/^[A-Za-z0-9]{1,64}$/, id) || (nodeid !== undefined && nodeid !== frame.nodeid)) { return invalid; }
-    if (typeof rauth !== 'string' || !person.ownsRelayCookie(rauth)) { return { reason: 'SESSION_ENDED' }; }
+    if (!matches(COOKIE, rauth) || !person.ownsRelayCookie(rauth)) { return { reason: 'SESSION_ENDED' }; }
     // MeshCentral and its agents read these without decoding: a cookie's "@" and "$" stay as they are.
     return { value: `${head}p=${p}&nodeid=${frame.nodeid}&id=${id}&rauth=${rauth}`, protocol: Number(p) };
 }
