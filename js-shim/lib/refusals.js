@@ -3,6 +3,7 @@
 
 const EVERY = 2000; // ms between reports
 const KINDS = 200; // kinds that are told apart between two reports: whoever invents names fills no memory. The sidecar takes 256
+const SAID = 500; // kinds that are told apart in the log
 
 /** @param {object} parts {report(refusals): Promise, log: {refused(text)}} */
 function createRefusals({ report, log }) {
@@ -16,12 +17,17 @@ function createRefusals({ report, log }) {
      */
     function note(surface, kind, reason, userId) {
         const refusal = { surface, kind: clean(kind), reason: 'REASON_' + reason, userId, count: 1 };
-        if (!said.has(keyOf(refusal)) && said.size < KINDS) {
-            said.add(keyOf(refusal));
-            log.refused(reason + ': ' + surface + ' ' + (refusal.kind || '(no name)') + ' of ' + userId);
-        }
+        say(refusal, reason);
         count(refusal);
         plan();
+    }
+
+    // Once a kind; when whoever invents names has used the room for them up, still once a surface and reason.
+    function say(refusal, reason) {
+        const entry = (said.has(keyOf(refusal)) || said.size < SAID) ? refusal : { ...refusal, kind: 'other' };
+        if (said.has(keyOf(entry))) { return; }
+        said.add(keyOf(entry));
+        log.refused(reason + ': ' + entry.surface + ' ' + (entry.kind || '(no name)') + ' of ' + entry.userId);
     }
 
     function count(refusal) {

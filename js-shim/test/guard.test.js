@@ -152,7 +152,9 @@ test('refusals: said once a kind, counted all, kept while the sidecar is away, b
     assert.deepEqual(reports, [[{ surface: 'control', kind: 'create_mesh__', reason: 'REASON_FRAME_UNKNOWN', userId: ME, count: 6 }]]);
     for (let i = 0; i < 5000; i++) { refusals.note('control', 'invented' + i, 'FRAME_UNKNOWN', ME); }
     await turn();
-    assert.ok(reports[1].length <= 256 && said.length <= 201);
+    assert.ok(reports[1].length <= 256 && said.length <= 502, said.length + ' lines');
+    for (const reason of ['FRAME_MALFORMED', 'FRAME_MALFORMED', 'FRAME_UNKNOWN']) { refusals.note('control', 'late', reason, ME); }
+    assert.deepEqual(said.slice(-2), ['FRAME_UNKNOWN: control other of ' + ME, 'FRAME_MALFORMED: control other of ' + ME]); // no reason goes unsaid
     assert.equal(reports[1].reduce((sum, { count }) => sum + count, 0), 5000);
     refusals.close();
 });
