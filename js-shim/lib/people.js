@@ -4,13 +4,14 @@
 
 const { Denied } = require('./denied');
 const { checkedLinks } = require('./groups');
-const { isFoldedEmail, principalId } = require('./ids');
+const { isFoldedEmail, poolId, principalId } = require('./ids');
 const { both, union } = require('./rights');
 
 const FULL = 0xFFFFFFFF; // a full site administrator
 // Site rights that take something away: locked, no new groups, no tools, settings locked, no new devices. A principal has no other.
 const RESTRICTING = 32 | 64 | 128 | 1024 | 4096;
-const SESSION_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const POOL = 'tenant:'; // begins the subject of a tenant's pool, in whose name the proxy asks which devices are online
 const NOTHING = { group: null, links: new Map(), meshes: new Map() };
 
 /**
@@ -160,6 +161,8 @@ function createPeople(webserver, { accounts, groups, meshes, nodes, placement, m
         parent.DispatchEvent(isPrincipal(user._id) ? [user._id] : ['*', 'server-users', user._id], webserver, event);
     }
 
+    function isPool(id) { return isPrincipal(id) && people.get(id).sessionId.startsWith(POOL); }
+
     function isPrincipal(id) { return holds(id) && people.get(id).sessionId !== null; }
 
     /** Takes a person out of MeshCentral. What was open for him is closed by whoever calls (live.js), the control sockets here too. */
@@ -178,7 +181,7 @@ function createPeople(webserver, { accounts, groups, meshes, nodes, placement, m
     return {
         admit, end,
         repair, repairMembers, maskOf, sessionMask, sessionMasks, isSiteAdmin, unlead,
-        has: holds, isPrincipal,
+        has: holds, isPrincipal, isPool,
         /** Since when (ms) a person is here; Infinity if he is not. */
         since: (id) => (holds(id) ? people.get(id).since : Infinity),
         userOf: (id) => (holds(id) ? people.get(id).user : null),
@@ -203,10 +206,20 @@ function wishOf(reply) {
     };
 }
 
+function isPrincipalOf(reply, links) {
+    if (reply.userGroup || (reply.user.siteadmin & ~RESTRICTING) !== 0) { return false; }
+    const { id } = reply.session;
+    return (typeof id === 'string' && id.startsWith(POOL)) ? isPoolOf(reply, id.slice(POOL.length)) : isSessionOf(reply, links);
+}
+
 // One session, one device, nothing else.
-function isPrincipalOf({ user, session, userGroup, tenant }, { links, meshes }) {
-    return SESSION_ID.test(session.id) && isFoldedEmail(user.email) && user.id === principalId(user.domain, session.id, user.email) &&
-        !userGroup && !tenant && meshes.size === 0 && links.size === 1 && (user.siteadmin & ~RESTRICTING) === 0;
+function isSessionOf({ user, session, tenant }, { links, meshes }) {
+    return UUID.test(session.id) && isFoldedEmail(user.email) && user.id === principalId(user.domain, session.id, user.email) && !tenant && meshes.size === 0 && links.size === 1;
+}
+
+// One tenant and nobody's e-mail.
+function isPoolOf({ user, tenant }, tenantId) {
+    return UUID.test(tenantId) && user.id === poolId(user.domain, tenantId) && user.email === '' && Boolean(tenant) && tenant.id === tenantId;
 }
 
 // Links to single devices, and to the device groups of tenants (the device group way).

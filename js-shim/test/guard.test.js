@@ -17,7 +17,7 @@ function stage({ mask = 8, live = true, handlers = {} } = {}) {
     const session = { userId: ME, key: 'k' };
     const seen = [];
     const parts = {
-        people: { has: (id) => id === ME, isPrincipal: () => false, sessionMask: () => mask, isSiteAdmin: () => false, sessionMasks: () => [mask] }, sessions: { find: (key, id) => (live && key === 'k' && id === ME ? session : null) },
+        people: { has: (id) => id === ME, isPrincipal: () => false, sessionMask: () => mask, isPool: () => false, isSiteAdmin: () => false, sessionMasks: () => [mask] }, sessions: { find: (key, id) => (live && key === 'k' && id === ME ? session : null) },
         live: { add: (entry) => { seen.push(entry.kind); return () => { }; } }, refusals: { note: (...args) => seen.push(args.slice(0, 3).join(' ')) }, policy: { table: () => null }, log: { fault: (text) => seen.push(text) },
         cookies: { during: (who, action) => action() }
     };

@@ -47,7 +47,7 @@ function guardControl(webserver, parts) {
 
     function pass(ws, data, session, person) {
         if (sessions.find(session.key, session.userId) !== session) { ws.terminate(); return null; }
-        const verdict = judged(data, person);
+        const verdict = withinPool(judged(data, person), person);
         if (verdict.reason !== undefined) {
             refusals.note('control', nameOf(verdict), verdict.reason, session.userId);
             answer(ws, verdict);
@@ -67,6 +67,14 @@ function guardControl(webserver, parts) {
 
     return { restore() { handler.CreateMeshUser = create; } };
 }
+
+// A tenant's pool asks which devices there are and nothing else.
+function withinPool(verdict, person) {
+    if (!person.pool || verdict.reason !== undefined || POOL_ACTIONS.has(verdict.action)) { return verdict; }
+    return { reason: 'RIGHT_MISSING', action: verdict.action };
+}
+
+const POOL_ACTIONS = new Set(['nodes', 'ping', 'pong']);
 
 function nameOf({ action, detail, reason }) { return (reason === 'FRAME_FIELD' && detail) ? action + '.' + detail : action; }
 
