@@ -8,7 +8,7 @@ const { until } = require('../lab/process');
 const { listNodes, openSocket } = require('../lab/sockets');
 const { openTerminal, openTunnel, runIn } = require('../lab/tunnel');
 
-const TECHNICIAN = 8 + 64 + 128 + 16384 + 262144;
+const TECHNICIAN = 8 + 64 + 128 + 16384 + 262144 + 1048576;
 const ADMIN = 1458392;
 const VIEWER = 1800;
 
