@@ -99,3 +99,13 @@ func (n NodeID) Hex() string {
 	}
 	return hex.EncodeToString(raw)
 }
+
+// NodeIDs gives the ids of a set's devices that MeshCentral can have in a domain: those whose node id is readable and not
+// disputed.
+func NodeIDs(set *authsvc.DeviceSet, domain string) []string {
+	if set == nil {
+		return nil
+	}
+	ids, _ := usableIDs(set.Devices, domain)
+	return ids
+}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -17,31 +18,19 @@ import (
 
 	"github.com/everydaytech/meshsso/authsvc"
 	"github.com/everydaytech/meshsso/authsvc/directory"
+	"github.com/everydaytech/meshsso/meshbridge/embed"
 	"github.com/everydaytech/meshsso/meshbridge/keys"
+	"github.com/everydaytech/meshsso/meshbridge/proxy"
 	"github.com/everydaytech/meshsso/meshbridge/session"
 	"github.com/everydaytech/meshsso/meshbridge/sessiontoken"
 )
-
-// proxyParts is what stands around the sessions and knows MeshCentral.
-type proxyParts struct {
-	presence session.Presence                             // nil: not known
-	proxy    http.Handler                                 // serves session.ProxyPath; nil: nothing does
-	embed    http.Handler                                 // serves embedPath; nil: nothing does
-	ended    func(ctx context.Context, id string)         // told of every session that ends
-	run      func(ctx context.Context)                    // until ctx ends
-	wire     func(*session.Service, *prometheus.Registry) // has the parts meet the sessions, before anything is served
-}
-
-const embedPath = "/api/meshcentral/embed.js"
-
-// newProxyParts makes what stands between a session and MeshCentral.
-func newProxyParts(config, *slog.Logger) (*proxyParts, error) { return &proxyParts{}, nil }
 
 // sessionProxy is the second listener: sessions and what serves them.
 type sessionProxy struct {
 	pool     *pgxpool.Pool
 	sessions *session.Service
-	parts    *proxyParts
+	mesh     *meshSide
+	pages    *proxy.Proxy
 	server   *http.Server
 	listen   string
 	log      *slog.Logger
@@ -49,27 +38,31 @@ type sessionProxy struct {
 
 // newSessionProxy is the wiring of the session proxy; nil if it is off. Its pool is its own: whoever asks for sessions that do
 // not exist must not keep people from signing on.
-func newSessionProxy(ctx context.Context, cfg config, auth session.Authenticator, registry *prometheus.Registry, log *slog.Logger) (*sessionProxy, error) {
+func newSessionProxy(ctx context.Context, cfg config, around surroundings, registry *prometheus.Registry, log *slog.Logger) (*sessionProxy, error) {
 	if !cfg.proxy.on {
 		log.Info("the session proxy is off: MESHCENTRAL_URL is not set, or --http-listen is off")
 		return nil, nil
-	}
-	parts, err := newProxyParts(cfg, log)
-	if err != nil {
-		return nil, err
 	}
 	pool, err := newPool(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
 	p := cfg.proxy
+	mesh := newMeshSide(p, pool, around, log)
 	sessions := session.New(session.Config{
-		Auth: auth, Presence: parts.presence, DB: pool, Keys: p.keys, Lifetime: p.expiry, Idle: p.idle, Recheck: cfg.cacheTTL, MinRole: p.minRole,
-		ProxyOrigin: p.origin, Timeout: cfg.queryTimeout, Ended: parts.ended, Log: log,
+		Auth: around.auth, Presence: mesh.presence, DB: pool, Keys: p.keys, Lifetime: p.expiry, Idle: p.idle, Recheck: cfg.cacheTTL, MinRole: p.minRole,
+		ProxyOrigin: p.origin, Timeout: cfg.queryTimeout, Ended: mesh.ended, Log: log,
 	})
 	sessions.Register(registry)
-	if parts.wire != nil {
-		parts.wire(sessions, registry)
+	mesh.meet(sessions)
+	pages, err := proxy.New(proxy.Config{
+		Sessions: proxySessions{sessions}, Identity: mesh.identity, Upstream: p.upstream, Policy: around.policy, Seal: p.keys.Key(keys.Seal),
+		Dashboards: p.dashboards, Origin: p.origin, Log: log, Metrics: registry,
+		ClientIP: func(r *http.Request) netip.Addr { return session.ClientOf(r, p.trusted).IP },
+	})
+	if err != nil {
+		pool.Close()
+		return nil, err
 	}
 	api := &session.API{Service: sessions, Origins: session.Origins{Dashboards: p.dashboards, Proxy: p.origin}, Trusted: p.trusted, Log: log}
 	if p.direct {
@@ -77,22 +70,20 @@ func newSessionProxy(ctx context.Context, cfg config, auth session.Authenticator
 	}
 	mux := http.NewServeMux()
 	api.Register(mux)
-	if parts.proxy != nil {
-		mux.Handle(session.ProxyPath, parts.proxy)
-	}
-	if parts.embed != nil {
-		mux.Handle(embedPath, parts.embed)
-	}
-	return &sessionProxy{pool: pool, sessions: sessions, parts: parts, server: newHTTPServer(mux, log), listen: p.listen, log: log}, nil
+	embed.Register(mux)
+	mux.Handle(proxy.Prefix, pages)
+	return &sessionProxy{pool: pool, sessions: sessions, mesh: mesh, pages: pages, server: newHTTPServer(mux, log), listen: p.listen, log: log}, nil
 }
 
 // keeper answers the shim's questions about sessions; it knows none if the proxy is off.
-func (p *sessionProxy) keeper(cfg config) *authsvc.Sessions {
+func (p *sessionProxy) keeper(cfg config, people authsvc.Directory) *authsvc.Sessions {
 	if p == nil {
 		return &authsvc.Sessions{}
 	}
 	verifier := sessiontoken.NewVerifier(cfg.proxy.keys.Key(keys.SessionToken), nil)
-	return &authsvc.Sessions{Verifier: verifier, Finder: session.Finder{Service: p.sessions}}
+	return &authsvc.Sessions{
+		Verifier: verifier, Finder: session.Finder{Service: p.sessions}, Pools: authsvc.Pools{Tenants: people, Devices: people},
+	}
 }
 
 // newHTTPServer bounds what a client can hold on to before it has said who it is; what streams has its own bounds.
@@ -141,6 +132,9 @@ func (p *sessionProxy) start(ctx context.Context, failed chan<- error) (stop fun
 	if p == nil {
 		return func() {}, nil
 	}
+	if err := p.mesh.check(ctx, p.log); err != nil {
+		return nil, err
+	}
 	l, err := net.Listen("tcp", p.listen)
 	if err != nil {
 		return nil, fmt.Errorf("--http-listen %s: %w; choose another or off", p.listen, err)
@@ -151,12 +145,10 @@ func (p *sessionProxy) start(ctx context.Context, failed chan<- error) (stop fun
 		defer close(ran)
 		p.sessions.Run(runCtx)
 	}()
-	partsRan := make(chan struct{})
+	meshRan := make(chan struct{})
 	go func() {
-		defer close(partsRan)
-		if p.parts.run != nil {
-			p.parts.run(runCtx)
-		}
+		defer close(meshRan)
+		p.mesh.run(runCtx)
 	}()
 	go func() {
 		if err := p.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
@@ -174,7 +166,9 @@ func (p *sessionProxy) start(ctx context.Context, failed chan<- error) (stop fun
 		if p.server.Shutdown(ctx) != nil {
 			_ = p.server.Close()
 		}
+		p.pages.Close()
 		<-ran
-		<-partsRan
+		<-meshRan
+		p.mesh.close()
 	}, nil
 }

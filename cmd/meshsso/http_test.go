@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -19,7 +18,7 @@ import (
 // withProxy is a running serve with its HTTP listener on a free port.
 func withProxy(t testing.TB, db *testpg.Database, changes map[string]string) (i *instance, base string) {
 	t.Helper()
-	vars := map[string]string{"MESHCENTRAL_URL": "https://mesh.internal.example", "MESHSSO_HTTP_LISTEN": "127.0.0.1:0"}
+	vars := map[string]string{"MESHCENTRAL_URL": "https://mesh.internal.example", "MESHSSO_HTTP_LISTEN": "127.0.0.1:0", "MESHSSO_DASHBOARD_ORIGINS": "https://dashboard.example"}
 	maps.Copy(vars, changes)
 	i = start(t, db, vars)
 	i.log.await(t, "session proxy serving")
@@ -74,9 +73,9 @@ func TestSessionsThroughTheProgram(t *testing.T) {
 	t.Cleanup(http.DefaultTransport.(*http.Transport).CloseIdleConnections)
 	i, base := withProxy(t, seeded(t, testpg.New(t)), nil)
 	tech := dashboardToken("tech@acme.example", tenantA, 1, nil)
-	made := request(t, "POST", base+"/api/meshcentral/session/2", tech, `{"viewMode":12}`)
+	made := request(t, "POST", base+"/api/meshcentral/session/2", tech, `{"viewMode":10}`)
 	token, _ := made.body["sessionToken"].(string)
-	if made.status != 200 || len(token) != 43 || !strings.HasPrefix(made.body["proxyUrl"].(string), "/api/meshcentral/proxy/"+token+"/?viewmode=12&gotonode=") {
+	if made.status != 200 || len(token) != 43 || !strings.HasPrefix(made.body["proxyUrl"].(string), "/api/meshcentral/proxy/"+token+"/?viewmode=10&gotonode=") {
 		t.Fatal(made.status, made.body)
 	}
 	if r := request(t, "POST", base+"/meshcentral/session/2", dashboardToken("viewer@acme.example", tenantA, 3, nil), ""); r.status != 403 || r.body["code"] != "ROLE_DENIED" {
@@ -110,8 +109,8 @@ func TestSessionsThroughTheProgram(t *testing.T) {
 		t.Error(r)
 	}
 	out, code = i.command(t, "audit", "--user", "tech@acme.example")
-	if lines := strings.Split(strings.TrimSpace(out), "\n"); code != 0 || len(lines) != 2 || !strings.Contains(lines[0], " session_created agent=2 view=12 user=tech@acme.example") ||
-		!strings.Contains(lines[1], ` session_ended agent=2 view=12 user=tech@acme.example`) || !strings.Contains(lines[1], `reason=admin by="meshsso sessions kill"`) {
+	if lines := strings.Split(strings.TrimSpace(out), "\n"); code != 0 || len(lines) != 2 || !strings.Contains(lines[0], " session_created agent=2 view=10 user=tech@acme.example") ||
+		!strings.Contains(lines[1], ` session_ended agent=2 view=10 user=tech@acme.example`) || !strings.Contains(lines[1], `reason=admin by="meshsso sessions kill"`) {
 		t.Errorf("%d\n%s", code, out)
 	}
 	if out, code = i.command(t, "audit", "--json", "--event", "session_ended"); code != 0 || strings.Count(out, "\n") != 1 || !strings.Contains(out, `"reason":"admin"`) {
@@ -173,12 +172,12 @@ func TestProxyConfiguration(t *testing.T) {
 	const hush = "hush-hush"
 	out := serveOutput(t, map[string]string{
 		"JWT_SECRET": dashboardSecret, "POSTGRES_HOST": "/nowhere", "POSTGRES_USER": "u", "POSTGRES_DB": "d",
-		"MESHCENTRAL_URL": "http://mesh.example", "MESHCENTRAL_CA_FILE": "/nowhere/ca", "MESHCENTRAL_CERT_PIN": "zz", "MESHCENTRAL_PASSWORD": hush, "MESHSSO_SESSION_KEY": hush,
+		"MESHCENTRAL_URL": "http://mesh.example", "MESHCENTRAL_PASSWORD": hush, "MESHSSO_SESSION_KEY": hush,
 		"MESHSSO_HTTP_LISTEN": "8080", "MESHSSO_DASHBOARD_ORIGINS": "https://a.example/, https://b.example, http://c.example", "MESHSSO_PROXY_ORIGIN": "https://b.example", "MESHSSO_TRUSTED_PROXIES": "10.0.0.0/33",
 		"MESHCENTRAL_SESSION_EXPIRY": "4h", "MESHSSO_SESSION_IDLE": "never", "MESHSSO_SESSION_MIN_ROLE": "boss", "MESHSSO_DIRECT_EMBED": "perhaps",
 	})
 	for _, s := range []string{
-		"--meshcentral-url: http://mesh.example must begin with https://", "--meshcentral-ca-file", "--meshcentral-cert-pin", "MESHCENTRAL_USERNAME and MESHCENTRAL_PASSWORD", "MESHSSO_SESSION_KEY has 9 bytes",
+		"--meshcentral-url: http://mesh.example must begin with https://", "MESHCENTRAL_USERNAME and MESHCENTRAL_PASSWORD", "MESHSSO_SESSION_KEY has 9 bytes",
 		"--http-listen", "--dashboard-origins must be an origin", "--dashboard-origins: http://c.example must begin", "--proxy-origin is also in --dashboard-origins", "--trusted-proxies", `--session-expiry is "4h"`,
 		`--session-idle is "never"`, `--session-min-role is "boss"`, `--direct-embed is "perhaps"`,
 	} {
@@ -194,6 +193,21 @@ func TestProxyConfiguration(t *testing.T) {
 	}
 }
 
+func TestHowMeshCentralIsVerifiedIsReadAtTheStart(t *testing.T) {
+	for says, more := range map[string]map[string]string{
+		"CA file: open /nowhere/ca":      {"MESHCENTRAL_CA_FILE": "/nowhere/ca"},
+		"pin must be a SHA-256":          {"MESHCENTRAL_CERT_PIN": "zz"},
+		"two ways to verify":             {"MESHCENTRAL_CA_FILE": "/nowhere/ca", "MESHCENTRAL_CERT_PIN": "zz"},
+		"--dashboard-origins is not set": {"MESHSSO_DASHBOARD_ORIGINS": ""},
+	} {
+		vars := map[string]string{"JWT_SECRET": dashboardSecret, "POSTGRES_HOST": "/nowhere", "POSTGRES_USER": "u", "POSTGRES_DB": "d", "MESHCENTRAL_URL": "https://mesh.example", "MESHSSO_DASHBOARD_ORIGINS": "https://a.example"}
+		maps.Copy(vars, more)
+		if out := serveOutput(t, vars); !strings.Contains(out, says) {
+			t.Errorf("no word of %q:\n%s", says, out)
+		}
+	}
+}
+
 func TestProxyConfigurationIsRead(t *testing.T) {
 	const digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 	f := proxyFlags{
@@ -204,14 +218,9 @@ func TestProxyConfigurationIsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.meshURL != "https://mesh.example:8443" || len(c.pin) != 32 || c.expiry != time.Minute || c.idle != time.Minute || !c.direct || strings.Join(c.dashboards, " ") != "https://a.example http://localhost:3000" ||
+	if c.meshURL != "https://mesh.example:8443" || c.upstream.Addr() != "mesh.example:8443" || c.expiry != time.Minute || c.idle != time.Minute || !c.direct || strings.Join(c.dashboards, " ") != "https://a.example http://localhost:3000" ||
 		c.trusted[0].String() != "10.0.0.0/8" || c.trusted[1].String() != "::1/128" || c.keys.Key("seal") == c.keys.Key("session token") {
 		t.Errorf("%+v", c)
-	}
-	for _, pin := range []string{strings.Join(regexp.MustCompile("..").FindAllString(digest, -1), ":"), "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=", "sha256:" + digest} {
-		if got, ok := readPin(pin); !ok || !bytes.Equal(got, c.pin) {
-			t.Errorf("%s: %x", pin, got)
-		}
 	}
 	for _, off := range []proxyFlags{{}, {MeshCentralURL: "https://x", HTTPListen: "off"}} {
 		if c, err := off.readProxy(func(string) string { return "" }, nil); err != nil || c.on {
@@ -233,6 +242,7 @@ func TestServeNeedsRightsOnTheSessionsTable(t *testing.T) {
 	  grant usage on schema meshsso to reader; grant select on all tables in schema meshsso to reader`)
 	vars := varsFor(t, db)
 	vars["POSTGRES_USER"], vars["MESHCENTRAL_URL"], vars["MESHSSO_HTTP_LISTEN"] = "reader", "https://mesh.internal.example", "127.0.0.1:0"
+	vars["MESHSSO_DASHBOARD_ORIGINS"] = "https://dashboard.example"
 	out := serveOutput(t, vars)
 	if !strings.Contains(out, "public.meshcentral_sessions: this database user needs more; grant select, insert, update, delete on it") || !strings.Contains(out, "meshsso.audit: this database user needs more; grant select, insert on it") {
 		t.Error(out)

@@ -1,22 +1,18 @@
 package main
 
 import (
-	"crypto/sha256"
-	"crypto/x509"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/everydaytech/meshsso/authsvc"
 	"github.com/everydaytech/meshsso/meshbridge/keys"
+	"github.com/everydaytech/meshsso/meshbridge/upstream"
 )
 
 // proxyFlags are the session proxy's. Nothing of them counts without MESHCENTRAL_URL.
@@ -39,8 +35,7 @@ type proxyFlags struct {
 type proxyConfig struct {
 	on         bool
 	meshURL    string // origin
-	roots      *x509.CertPool
-	pin        []byte // SHA-256 of the leaf, or nil
+	upstream   *upstream.Client
 	username   string // "" is a MeshCentral with the shim
 	password   string
 	listen     string // "" is off
@@ -62,7 +57,11 @@ func (f proxyFlags) readProxy(getenv func(string) string, jwtSecret []byte) (pro
 	var errs []error
 	var err error
 	c.meshURL, err = readOrigin("--meshcentral-url", strings.TrimSuffix(f.MeshCentralURL, "/"), false)
-	errs = append(errs, err, c.readTLS(f), c.readSecrets(f, getenv, jwtSecret), c.readLimits(f))
+	if errs = append(errs, err, c.readSecrets(f, getenv, jwtSecret), c.readLimits(f)); err == nil {
+		if c.upstream, err = upstream.New(upstream.Config{URL: c.meshURL, CAFile: f.CAFile, Pin: f.CertPin}); err != nil {
+			errs = append(errs, fmt.Errorf("--meshcentral-url, --meshcentral-ca-file or --meshcentral-cert-pin: %w", err))
+		}
+	}
 	if _, port, err := net.SplitHostPort(f.HTTPListen); err != nil || port == "" {
 		errs = append(errs, fmt.Errorf("--http-listen is %q and must be HOST:PORT such as 127.0.0.1:8080, or off", f.HTTPListen))
 	}
@@ -73,11 +72,12 @@ func (f proxyFlags) readProxy(getenv func(string) string, jwtSecret []byte) (pro
 			errs = append(errs, errors.New("--proxy-origin is also in --dashboard-origins: an origin of its own is what it is for; leave it out to share the dashboard's"))
 		}
 	}
+	if len(c.dashboards) == 0 {
+		errs = append(errs, errors.New("--dashboard-origins is not set: name the dashboards that show sessions, such as https://dashboard.example"))
+	}
 	if f.Origin != "" {
 		c.origin, err = readOrigin("--proxy-origin", f.Origin, true)
-		if errs = append(errs, err); len(c.dashboards) == 0 {
-			errs = append(errs, errors.New("--proxy-origin needs --dashboard-origins: only they may show a session"))
-		}
+		errs = append(errs, err)
 	}
 	for text := range fields(f.TrustedProxies) {
 		p, err := readPrefix(text)
@@ -118,39 +118,6 @@ func readPrefix(text string) (netip.Prefix, error) {
 		return p, fmt.Errorf("--trusted-proxies: %q is neither an address nor a network such as 10.0.0.0/8", text)
 	}
 	return p.Masked(), nil
-}
-
-func (c *proxyConfig) readTLS(f proxyFlags) error {
-	var errs []error
-	if f.CAFile != "" {
-		pem, err := os.ReadFile(f.CAFile)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("--meshcentral-ca-file: %w", err))
-		}
-		if c.roots = x509.NewCertPool(); err == nil && !c.roots.AppendCertsFromPEM(pem) {
-			errs = append(errs, fmt.Errorf("--meshcentral-ca-file: %s holds no PEM certificate", f.CAFile))
-		}
-	}
-	if f.CertPin != "" {
-		var ok bool
-		if c.pin, ok = readPin(f.CertPin); !ok {
-			errs = append(errs, errors.New("--meshcentral-cert-pin must be a SHA-256: 64 hex digits (colons are fine) or 44 characters of base64"))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func readPin(text string) ([]byte, bool) {
-	text = strings.TrimPrefix(text, "sha256:")
-	if pin, err := hex.DecodeString(strings.ReplaceAll(text, ":", "")); err == nil && len(pin) == sha256.Size {
-		return pin, true
-	}
-	for _, enc := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
-		if pin, err := enc.DecodeString(text); err == nil && len(pin) == sha256.Size {
-			return pin, true
-		}
-	}
-	return nil, false
 }
 
 func (c *proxyConfig) readSecrets(f proxyFlags, getenv func(string) string, jwtSecret []byte) error {

@@ -92,14 +92,14 @@ func newApp(ctx context.Context, cfg config, log *slog.Logger) (*app, error) {
 	people := directory.Gated{Inner: cache, Open: &monitor.Open}
 	bridge := meshbridge.New(meshbridge.Config{Domains: cfg.domains, Groups: cfg.cacheSize, Rights: cfg.rights, Log: log}, people)
 	service := &authsvc.Service{Verifier: cfg.verifier, Users: people, Tenants: people, Devices: people, Roles: claims.RoleRule{}}
-	proxy, err := newSessionProxy(ctx, cfg, service, registry, log)
+	proxy, err := newSessionProxy(ctx, cfg, surroundings{auth: service, people: people, policy: policy}, registry, log)
 	if err != nil {
 		pool.Close()
 		server.Stop()
 		return nil, err
 	}
 	api := &grpcapi.Server{
-		Auth: service, Sessions: proxy.keeper(cfg), Mapper: bridge, Groups: bridge, Policy: policy, Metrics: grpcapi.NewMetrics(registry), Log: log,
+		Auth: service, Sessions: proxy.keeper(cfg, people), Mapper: bridge, Groups: bridge, Policy: policy, Metrics: grpcapi.NewMetrics(registry), Log: log,
 		Lifetime: cfg.cacheTTL,
 	}
 	api.Register(server)

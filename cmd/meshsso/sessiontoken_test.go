@@ -43,7 +43,7 @@ func (i *instance) ask(t *testing.T, req *pb.ValidateTokenRequest) (*pb.Validate
 // What the proxy mints is what the sidecar knows, whichever replica made the session, by the key that both have.
 func TestAnInternalTokenFromTheKeyToThePrincipal(t *testing.T) {
 	db := seeded(t, testpg.New(t))
-	vars := map[string]string{"MESHCENTRAL_URL": "https://127.0.0.1:1", "MESHSSO_HTTP_LISTEN": "127.0.0.1:0"}
+	vars := map[string]string{"MESHCENTRAL_URL": "https://127.0.0.1:1", "MESHSSO_HTTP_LISTEN": "127.0.0.1:0", "MESHSSO_DASHBOARD_ORIGINS": "https://dashboard.example"}
 	i := start(t, db, vars)
 	jwt := dashboardToken("tech@acme.example", tenantA, 1, nil)
 	if code := i.http(t, http.MethodPost, "/api/meshcentral/session/2", jwt); code/100 != 2 {

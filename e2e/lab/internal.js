@@ -20,7 +20,7 @@ function mint(key, session, changes = {}, header = { alg: 'HS256', typ: TYPE }) 
 
 /** What a sidecar needs to keep sessions; MeshCentral itself is not asked for anything. */
 async function sessionEnv(more = {}) {
-    return { MESHCENTRAL_URL: 'https://127.0.0.1:1', MESHSSO_HTTP_LISTEN: '127.0.0.1:' + await freePort(), MESHSSO_SESSION_MIN_ROLE: 'viewer', ...more };
+    return { MESHCENTRAL_URL: 'https://127.0.0.1:1', MESHSSO_DASHBOARD_ORIGINS: 'http://localhost:1', MESHSSO_HTTP_LISTEN: '127.0.0.1:' + await freePort(), MESHSSO_SESSION_MIN_ROLE: 'viewer', ...more };
 }
 
 /** People's sessions in a lab whose sidecar has sessionEnv. */

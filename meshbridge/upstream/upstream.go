@@ -101,6 +101,7 @@ func tlsConfig(cfg Config, host string) (*tls.Config, error) {
 
 func parsePin(text string) ([sha256.Size]byte, error) {
 	var pin [sha256.Size]byte
+	text = strings.TrimPrefix(text, "sha256:")
 	for _, decode := range []func(string) ([]byte, error){
 		func(s string) ([]byte, error) { return hex.DecodeString(strings.ReplaceAll(s, ":", "")) },
 		base64.StdEncoding.DecodeString, base64.RawStdEncoding.DecodeString,
