@@ -2,6 +2,7 @@
 'use strict';
 // `make demo`: the whole thing on this machine. See `--help`.
 
+const crypto = require('crypto');
 const fs = require('fs');
 const path = require('path');
 const { check } = require('../demo/check');
@@ -43,13 +44,13 @@ async function main() {
     let lab = null, dashboard = null;
     try {
         const origin = 'http://localhost:' + port;
-        const starting = startLab({ say, database: process.env.DEMO_DATABASE || 'nedb', jwtAuth: { loginUrl: origin + '/', dashboardOrigins: [origin] } });
+        const starting = startLab({ say, database: process.env.DEMO_DATABASE || 'nedb', jwtAuth: { loginUrl: origin + '/', dashboardOrigins: [origin] }, ...(direct ? {} : proxied(origin)) });
         const interrupted = await Promise.race([starting.then(() => false), stopping.then(() => true)]);
         if (interrupted) { say('interrupted: stopping as soon as the start is through'); }
         lab = await starting;
         if (interrupted) { return 130; }
         const recorder = checking && !direct ? await recorderOf(lab, out) : null;
-        dashboard = await serveDashboard(lab, port, { api: direct ? null : lab.sessionApi ?? null, recorder });
+        dashboard = await serveDashboard(lab, port, { api: direct ? null : lab.sessionApi, recorder });
         if (checking) {
             const result = await (direct ? check(lab, dashboard.url, { nonce, out, say }) : checkProxy(dashboard.url, { recorder, nonce, out, say }));
             console.log(JSON.stringify(result));
@@ -67,8 +68,13 @@ async function main() {
     }
 }
 
+// MeshCentral has an address and a title of its own, so that either is known wherever it turns up.
+function proxied(origin) {
+    const [a, b] = [crypto.randomInt(2, 250), crypto.randomInt(2, 250)];
+    return { host: `127.${a}.${b}.77`, domain: { title: 'Lab' + crypto.randomBytes(6).toString('hex') }, proxy: { dashboards: [origin] } };
+}
+
 async function recorderOf(lab, out) {
-    if (lab.sessionApi === undefined) { throw new Error('this lab has no session API'); }
     const names = await namesOf(lab);
     if (out) { fs.writeFileSync(path.join(out, 'names.json'), namesAsText(names), { mode: 0o600 }); }
     return createRecorder({ file: out ? path.join(out, 'traffic.jsonl') : null, search: createSearch(names) });

@@ -10,13 +10,15 @@ const { installFork, startMeshCentral } = require('./meshcentral');
 const { ensurePrerequisites } = require('./prerequisites');
 const { makeSecrets, startPostgres } = require('./postgres');
 const { until } = require('./process');
+const { switchProxyOn } = require('./proxy');
 const { buildSidecar, startSidecar } = require('./sidecar');
 const { listNodes, openSocket, passwordHeader } = require('./sockets');
 const { claimsOf, sign } = require('./tokens');
 
 /**
  * Brings the lab up.
- * @param {object} [options] {database: 'nedb'|'postgres' (MeshCentral's), agents: boolean, version, say(text), jwtAuth, cacheTtl, port, debug, env}
+ * @param {object} [options] {database: 'nedb'|'postgres' (MeshCentral's), agents: boolean, version, say(text), jwtAuth, cacheTtl, port, host, debug, env,
+ *   proxy: {dashboards, env}, see proxy.js}
  * @returns {Promise<object>} see the end of this function; `stop()` takes everything down and is safe to call twice.
  */
 async function startLab(options = {}) {
@@ -45,11 +47,12 @@ async function startLab(options = {}) {
         const fork = await installFork(options.version);
         say('starting MeshCentral');
         const jwtAuth = { address: sidecar.address, ...options.jwtAuth };
-        const mesh = await startMeshCentral(room('meshcentral'), fork, { jwtAuth, secrets, database: options.database, postgres, port: options.port, debug: options.debug, env: options.env, settings: options.settings, domain: options.domain });
+        const mesh = await startMeshCentral(room('meshcentral'), fork, { jwtAuth, secrets, database: options.database, postgres, port: options.port, host: options.host, debug: options.debug, env: options.env, settings: options.settings, domain: options.domain });
         stops.push(() => mesh.stop());
         const lab = { dir, secrets, postgres, sidecar, mesh, stop, ask: createAsker(sidecar.socket), agents: {} };
         stops.push(async () => lab.ask.close());
         Object.assign(lab, people(lab));
+        if (options.proxy) { say('switching the session proxy on'); await switchProxyOn(lab, options.proxy); }
         if (options.agents !== false) { await enrol(lab, say, room, stops); }
         return lab;
     } catch (err) {

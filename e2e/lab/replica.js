@@ -1,29 +1,17 @@
 'use strict';
 // One replica's control connections, by themselves: e2e/control, built from this checkout, on a MeshCentral without MeshSSO.
 
-const { X509Certificate, createHash } = require('crypto');
 const fs = require('fs');
 const path = require('path');
 const readline = require('readline');
+const { pinOf } = require('./proxy');
 const { spawn } = require('child_process');
-const tls = require('tls');
 const { CACHE, ROOT } = require('./paths');
 const { run } = require('./process');
 
 const BINARY = path.join(CACHE, 'control');
 
 function buildReplica() { return run(['go', 'build', '-trimpath', '-o', BINARY, './e2e/control'], { cwd: ROOT, env: { ...process.env, CGO_ENABLED: '0' } }); }
-
-/** The SHA-256 of a server's certificate, hex. */
-function pinOf(port) {
-    return new Promise((resolve, reject) => {
-        const socket = tls.connect({ host: '127.0.0.1', port, rejectUnauthorized: false }, () => {
-            resolve(createHash('sha256').update(new X509Certificate(socket.getPeerCertificate().raw).raw).digest('hex'));
-            socket.end();
-        });
-        socket.on('error', reject);
-    });
-}
 
 /**
  * @param {string} log a file. @param {object} mesh of startMeshCentral. @param {object} account {username, password} @param {object} [env]
@@ -33,7 +21,7 @@ async function startReplica(log, mesh, { username, password }, env = {}) {
     const into = fs.openSync(log, 'a', 0o600);
     const child = spawn(BINARY, [], {
         stdio: ['pipe', 'pipe', into],
-        env: { PATH: process.env.PATH, MESHCENTRAL_URL: mesh.url, MESHCENTRAL_CERT_PIN: await pinOf(mesh.port), MESHCENTRAL_USERNAME: username, MESHCENTRAL_PASSWORD: password, ...env }
+        env: { PATH: process.env.PATH, MESHCENTRAL_URL: mesh.url, MESHCENTRAL_CERT_PIN: await pinOf('127.0.0.1', mesh.port), MESHCENTRAL_USERNAME: username, MESHCENTRAL_PASSWORD: password, ...env }
     });
     fs.closeSync(into);
     const waiting = new Map();
