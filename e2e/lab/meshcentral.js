@@ -43,7 +43,7 @@ async function startMeshCentral(dir, fork, options) {
     const data = path.join(dir, 'data');
     fs.mkdirSync(data, { recursive: true });
     const settings = {
-        cert: '127.0.0.1', WANonly: true, port, portBind: host, redirPort: 0, mpsPort: 0, exactPorts: true, selfUpdate: false, autoBackup: false, amtManager: false,
+        cert: host, WANonly: true, port, portBind: host, redirPort: 0, mpsPort: 0, exactPorts: true, selfUpdate: false, autoBackup: false, amtManager: false,
         noAgentUpdate: true, agentTimeStampServer: false, no2FactorAuth: true, allowFraming: true, manageAllDeviceGroups: ['user//admin'], ...options.settings
     };
     if (options.jwtAuth) { settings.jwtAuth = options.jwtAuth; }
@@ -52,7 +52,7 @@ async function startMeshCentral(dir, fork, options) {
         settings.postgres = { host: dbHost, port: dbPort, user, password, database: 'meshcentral' };
     }
     fs.writeFileSync(path.join(data, 'config.json'), JSON.stringify({ settings, domains: { '': { title: 'Lab', newAccounts: false, ...options.domain } } }), { mode: 0o600 });
-    borrowCertificates(data);
+    if (!options.host) { borrowCertificates(data); } // which are the usual address's
     const log = path.join(dir, 'meshcentral.log');
     const base = [process.execPath, '--disable-proto=delete', path.join(fork, 'meshcentral.js'), '--datapath', data, '--filespath', path.join(dir, 'files')];
     const env = { ...process.env, ...options.env };
@@ -66,7 +66,7 @@ async function startMeshCentral(dir, fork, options) {
         running = await start('MeshCentral', base.concat('--debug', options.debug || 'web', '--launch', '1'), { log, cwd: dir, env, stdin: 'hold', ready: /server running on|Server running on/, timeoutMs: 90000 });
     };
     await up();
-    keepCertificates(data);
+    if (!options.host) { keepCertificates(data); }
     const url = 'https://' + host + ':' + port;
     return { dir, data, url, port, log, fork, output: () => fs.readFileSync(log, 'utf8'), start: up, stop: (signal = 'SIGKILL') => running.stop(signal), pid: () => running.pid, exited: () => running.exited, get: (target, headers) => get(url + target, headers) };
 }
