@@ -25,7 +25,7 @@ const (
 const maxAnswer = 4 << 20 // bytes of one message of MeshCentral's; the largest describe a device's hardware
 
 // control carries the control channel message by message.
-func (v *visit) control(w http.ResponseWriter, r *http.Request, request *policy.Request) {
+func (v *visit) control(w http.ResponseWriter, r *http.Request) {
 	if !v.p.take(v.session.ID) {
 		v.p.fail(w, r, &problemTooMany)
 		return
@@ -33,7 +33,7 @@ func (v *visit) control(w http.ResponseWriter, r *http.Request, request *policy.
 	defer v.p.giveBack(v.session.ID)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
 	defer cancel()
-	back, err := v.dialControl(r, request)
+	back, err := v.dialControl(r)
 	if err != nil {
 		v.p.fail(w, r, err)
 		return
@@ -60,10 +60,11 @@ func withoutExtensions(r *http.Request) *http.Request {
 	return bare
 }
 
-func (v *visit) dialControl(r *http.Request, request *policy.Request) (*websocket.Conn, error) {
+func (v *visit) dialControl(r *http.Request) (*websocket.Conn, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), v.p.cfg.Limits.Answer)
 	defer cancel()
-	out, err := v.outgoing(ctx, http.MethodGet, request.Encode(), pick(r.Header, []string{"User-Agent", "Accept-Language"}))
+	// No argument goes on: all that it takes say who asks, which we do.
+	out, err := v.outgoing(ctx, http.MethodGet, "", pick(r.Header, []string{"User-Agent", "Accept-Language"}))
 	if err != nil {
 		return nil, err
 	}
@@ -154,10 +155,13 @@ func codeOf(err error) string {
 
 // up carries what the browser sends.
 func (c *channel) up(ctx context.Context) error {
-	for {
+	for first := true; ; first = false {
 		kind, data, err := c.front.Read(ctx)
 		if err != nil {
 			return err
+		}
+		if first && isArguments(data) {
+			continue
 		}
 		frame, refusal := c.p.engine.Frame(data, c.person)
 		if refusal != nil {
@@ -176,6 +180,14 @@ func (c *channel) up(ctx context.Context) error {
 			return errBack{err}
 		}
 	}
+}
+
+// isArguments says whether a page begins by saying who it is, as the shim's does: here its session's cookies said it.
+func isArguments(data []byte) bool {
+	var frame struct {
+		Action string `json:"action"`
+	}
+	return len(data) <= policy.MaxFrame && json.Unmarshal(data, &frame) == nil && frame.Action == "urlargs"
 }
 
 // keepsAlive says whether an action is one that an open page sends by itself: a page that nobody looks at is not in use.

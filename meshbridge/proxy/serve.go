@@ -78,7 +78,7 @@ func (v *visit) serveListed(w http.ResponseWriter, r *http.Request, upgrade bool
 	w.Header().Set("Cache-Control", "no-store")
 	switch v.target.rest {
 	case "control.ashx":
-		v.control(w, r, request)
+		v.control(w, r)
 	case "meshrelay.ashx":
 		v.tunnel(w, r, request)
 	default:
