@@ -17,7 +17,7 @@ const msg = (type, own, fields = {}, evidence = device(type), more = {}) => ({
 const mark = (cell) => path.join(cell.site.dir, cell.nonce);
 
 module.exports = [
-    msg('ps', CONTROL),
+    msg('ps', CONTROL, {}, any(device('ps'), routed)), // answered where no process of the machine has a backslash in its arguments
     msg('psinfo', CONTROL, { pid: process.pid }),
     msg('pskill', CONTROL, (cell) => ({ value: cell.victim.pid + '|sleep' }), (cell) => cell.victim.over, { victim: true }),
     msg('services', CONTROL, {}, any(device('services'), routed)), // answered where there is a service manager
