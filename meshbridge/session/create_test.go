@@ -141,10 +141,10 @@ func TestGrantsAndSuperadmins(t *testing.T) {
 func TestRestrict(t *testing.T) {
 	w := newWorld(t)
 	r := w.replica(t, nil)
-	const noDesktop, noTerminal, noFiles, noAMT = 65536, 512, 1024, 2048
+	const noDesktop, noTerminal, noFiles, noAMT, details = 65536, 512, 1024, 2048, 1048576
 	for mode, want := range map[session.ViewMode]uint32{
 		10: 64 | 128 | 262144 | noDesktop | noTerminal | noFiles | noAMT, 11: 8 | noTerminal | noFiles | noAMT, 12: 8 | noDesktop | noFiles | noAMT,
-		13: 8 | noDesktop | noTerminal | noAMT, 15: 8 | 16 | noDesktop | noTerminal | noFiles | noAMT, 17: noDesktop | noTerminal | noFiles | noAMT,
+		13: 8 | noDesktop | noTerminal | noAMT, 15: 8 | 16 | noDesktop | noTerminal | noFiles | noAMT, 17: details | noDesktop | noTerminal | noFiles | noAMT,
 	} {
 		c, err := r.Create(t.Context(), session.Request{Token: w.admin(), Agent: "2", ViewMode: mode, Restrict: true, Client: here})
 		if err != nil || c.Session.Rights != want {
