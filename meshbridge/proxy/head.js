@@ -15,8 +15,16 @@
 
     ['WebSocket', 'EventSource', 'Worker', 'SharedWorker'].forEach(function (name) {
         if (!window[name]) { return; }
-        window[name] = new Proxy(window[name], { construct: function (target, args, made) { return Reflect.construct(target, leadFirst(args), made); } });
+        window[name] = new Proxy(window[name], { construct: function (target, args, made) {
+            var one = Reflect.construct(target, leadFirst(args), made);
+            if (name === 'WebSocket') { one.addEventListener('close', tell); }
+            return one;
+        } });
     });
+    // The session ended: the element around the frame says so. Whoever may be around it is in frame-ancestors.
+    function tell(event) {
+        if (event.code === 4401 && parent !== window) { parent.postMessage({ type: 'meshsso:problem', code: event.reason || 'SESSION_ENDED', status: 401 }, '*'); }
+    }
     var ask = XMLHttpRequest.prototype.open;
     XMLHttpRequest.prototype.open = function (method, url) { arguments[1] = lead(url); return ask.apply(this, arguments); };
     var get = window.fetch;

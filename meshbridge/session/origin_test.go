@@ -14,7 +14,7 @@ func TestCORS(t *testing.T) {
 	const path = "/api/meshcentral/session/2"
 	page := map[string]string{"Origin": dashboard}
 	w := s.do(t, call{path: path, token: s.w.tech(), header: page, host: "remote.example"})
-	if h := w.Header(); w.Code != 200 || h.Get("Access-Control-Allow-Origin") != dashboard || h.Get("Access-Control-Allow-Credentials") != "true" || !strings.Contains(strings.Join(h.Values("Vary"), ","), "Origin") {
+	if h := w.Header(); w.Code != 200 || h.Get("Access-Control-Allow-Origin") != dashboard || h.Get("Access-Control-Allow-Credentials") != "true" || h.Get("Access-Control-Expose-Headers") != "Date, Retry-After" || !strings.Contains(strings.Join(h.Values("Vary"), ","), "Origin") {
 		t.Error(w.Code, w.Header())
 	}
 	preflight := map[string]string{"Origin": dashboard, "Access-Control-Request-Method": "DELETE", "Access-Control-Request-Headers": "authorization,content-type"}
