@@ -6,7 +6,7 @@ const fs = require('fs');
 const path = require('path');
 const { startLab } = require('../lab');
 const { startStock } = require('../lab/stock');
-const { createSessions, sessionEnv } = require('../lab/internal');
+const { SESSIONS, createSessions } = require('../lab/internal');
 const { createPerson, cookieOf } = require('../lab/person');
 const { until } = require('../lab/process');
 const { openSocket, passwordHeader } = require('../lab/sockets');
@@ -28,7 +28,7 @@ const MISSING = 'node//' + crypto.createHash('sha384').update('a device that is 
 
 /** The lab, with somebody whose role is unknown. @param {object} [options] of startLab */
 async function protectedSite(say, options = {}) {
-    const lab = await startLab({ say, sidecarEnv: await sessionEnv(), ...options });
+    const lab = await startLab({ say, proxy: SESSIONS, ...options });
     await lab.postgres.query("INSERT INTO users (email, full_name, tenant_id, role) SELECT 'gina@acme.example', 'Gina Guest', tenant_id, 'guest' FROM users WHERE email = 'tina@acme.example'");
     const signIn = (email) => async () => cookieOf(await lab.mesh.get('/?token=' + await lab.token(email), { accept: 'text/html' }));
     const session = await createSessions(lab).open(PRINCIPAL.email, lab.agents[OWN]);

@@ -3,7 +3,6 @@
 // and with no code of ours. Also every way of doing it wrong that tests need.
 
 const crypto = require('crypto');
-const { freePort } = require('./ports');
 const { sign } = require('./tokens');
 
 const HEADER = 'x-meshsso-session';
@@ -18,18 +17,15 @@ function mint(key, session, changes = {}, header = { alg: 'HS256', typ: TYPE }) 
     return sign({ iss: 'meshsso', aud: 'meshcentral', sub: session, jti: crypto.randomBytes(16).toString('base64url'), iat: now, exp: now + 30, ...changes }, key, header);
 }
 
-/** What a sidecar needs to keep sessions; MeshCentral itself is not asked for anything. */
-async function sessionEnv(more = {}) {
-    return { MESHCENTRAL_URL: 'https://127.0.0.1:1', MESHSSO_DASHBOARD_ORIGINS: 'http://localhost:1', MESHSSO_HTTP_LISTEN: '127.0.0.1:' + await freePort(), MESHSSO_SESSION_MIN_ROLE: 'viewer', ...more };
-}
+/** What a lab needs to keep sessions: the option `proxy` of startLab. */
+const SESSIONS = { dashboards: ['http://localhost:1'], env: { MESHSSO_SESSION_MIN_ROLE: 'viewer' } };
 
-/** People's sessions in a lab whose sidecar has sessionEnv. */
+/** People's sessions in a lab that keeps some. */
 function createSessions(lab) {
-    const api = 'http://' + lab.sidecar.env.MESHSSO_HTTP_LISTEN;
     const key = keyOf(lab.secrets.jwtSecret);
 
     async function call(method, path, token, body) {
-        const answer = await fetch(api + path, { method, headers: { authorization: 'Bearer ' + token, 'content-type': 'application/json' }, body: body && JSON.stringify(body) });
+        const answer = await fetch(lab.sessionApi + path, { method, headers: { authorization: 'Bearer ' + token, 'content-type': 'application/json' }, body: body && JSON.stringify(body) });
         const text = await answer.text();
         if (!answer.ok) { throw new Error(method + ' ' + path.split('/').slice(0, 4).join('/') + ': ' + answer.status + ' ' + text); }
         return text === '' ? null : JSON.parse(text);
@@ -40,8 +36,7 @@ function createSessions(lab) {
         /** Opens a session of a person with a device. @returns {Promise<{id, email, principal, headers(): object, mint(changes, header): string, end(): Promise}>} */
         async open(email, agent, body = {}) {
             const token = await lab.token(email);
-            await call('POST', '/api/meshcentral/session/' + agent.agentId, token, body);
-            const { rows: [{ id }] } = await lab.postgres.query('SELECT s.session_id AS id FROM meshcentral_sessions s JOIN users u ON u.user_id = s.user_id WHERE u.email = $1 AND s.agent_id = $2 ORDER BY s.created_at DESC LIMIT 1', [email, agent.agentId]);
+            const { sessionId: id } = await call('POST', '/api/meshcentral/session/' + agent.agentId, token, body);
             return {
                 id, email, agent, principal: 'user//~s:' + id.replace(/-/g, '').slice(0, 12) + ':' + email,
                 mint: (changes, header) => mint(key, id, changes, header),
@@ -52,4 +47,4 @@ function createSessions(lab) {
     };
 }
 
-module.exports = { HEADER, TYPE, keyOf, mint, sessionEnv, createSessions };
+module.exports = { HEADER, SESSIONS, TYPE, keyOf, mint, createSessions };
