@@ -142,7 +142,7 @@ func TestAPICreates(t *testing.T) {
 		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != 200 {
 			t.Fatalf("%d %s", w.Code, w.Body)
 		}
-		want := []string{"success", "sessionToken", "expiresAt", "agent", "proxyUrl", "viewMode"}
+		want := []string{"success", "sessionId", "sessionToken", "expiresAt", "agent", "proxyUrl", "viewMode"}
 		if strings.HasPrefix(path, "/mesh") {
 			want = append(want, "iframeUrl")
 			if got["iframeUrl"] != got["proxyUrl"] {

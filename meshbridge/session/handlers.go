@@ -59,6 +59,7 @@ type agentJSON struct {
 
 type createdJSON struct {
 	Success      bool      `json:"success"`
+	SessionID    string    `json:"sessionId"` // names it in this API without being a secret
 	SessionToken string    `json:"sessionToken"`
 	ExpiresAt    string    `json:"expiresAt"`
 	Agent        agentJSON `json:"agent"`
@@ -88,7 +89,7 @@ func (a *API) make(r *http.Request) (*createdJSON, *Created, error) {
 	}
 	s := c.Session
 	return &createdJSON{
-		Success: true, SessionToken: c.Token, ExpiresAt: timeText(s.ExpiresAt), ProxyURL: c.ProxyURL, ViewMode: s.ViewMode,
+		Success: true, SessionID: s.ID, SessionToken: c.Token, ExpiresAt: timeText(s.ExpiresAt), ProxyURL: c.ProxyURL, ViewMode: s.ViewMode,
 		Agent: agentJSON{s.Agent.ID, s.Agent.UUID, s.Agent.Hostname, s.Agent.Platform, s.Agent.NodeID},
 	}, c, nil
 }
