@@ -18,6 +18,16 @@ function mint(key, session, changes = {}, header = { alg: 'HS256', typ: TYPE }) 
     return sign({ iss: 'meshsso', aud: 'meshcentral', sub: session, jti: crypto.randomBytes(16).toString('base64url'), iat: now, exp: now + 30, ...changes }, key, header);
 }
 
+/** The cookie of MeshCentral's behind what a session's page carries in its place. @param {string} purpose "page" or "relay" */
+function unseal(primary, session, purpose, text) {
+    const sealed = Buffer.from(text.replace(/^meshsso1-/, ''), 'base64url');
+    const cipher = crypto.createDecipheriv('aes-256-gcm', keyOf(primary, 'seal'), sealed.subarray(0, 12)).setAAD(Buffer.from(purpose + '\0' + session)).setAuthTag(sealed.subarray(-16));
+    return Buffer.concat([cipher.update(sealed.subarray(12, -16)), cipher.final()]).toString();
+}
+
+/** The password of a session's account on a stock MeshCentral. */
+function passwordOf(primary, session) { return crypto.createHmac('sha256', keyOf(primary, 'principal password')).update(session).digest().subarray(0, 20).toString('base64url') + '-Aa0'; }
+
 /** What a sidecar needs to keep sessions; MeshCentral itself is not asked for anything. */
 async function sessionEnv(more = {}) {
     return { MESHCENTRAL_URL: 'https://127.0.0.1:1', MESHSSO_DASHBOARD_ORIGINS: 'http://localhost:1', MESHSSO_HTTP_LISTEN: '127.0.0.1:' + await freePort(), MESHSSO_SESSION_MIN_ROLE: 'viewer', ...more };
@@ -52,4 +62,4 @@ function createSessions(lab) {
     };
 }
 
-module.exports = { HEADER, TYPE, keyOf, mint, sessionEnv, createSessions };
+module.exports = { HEADER, TYPE, keyOf, mint, passwordOf, sessionEnv, createSessions, unseal };
