@@ -17,6 +17,16 @@ function mint(key, session, changes = {}, header = { alg: 'HS256', typ: TYPE }) 
     return sign({ iss: 'meshsso', aud: 'meshcentral', sub: session, jti: crypto.randomBytes(16).toString('base64url'), iat: now, exp: now + 30, ...changes }, key, header);
 }
 
+/** The cookie of MeshCentral's behind what a session's page carries in its place. @param {string} purpose "page" or "relay" */
+function unseal(primary, session, purpose, text) {
+    const sealed = Buffer.from(text.replace(/^meshsso1-/, ''), 'base64url');
+    const cipher = crypto.createDecipheriv('aes-256-gcm', keyOf(primary, 'seal'), sealed.subarray(0, 12)).setAAD(Buffer.from(purpose + '\0' + session)).setAuthTag(sealed.subarray(-16));
+    return Buffer.concat([cipher.update(sealed.subarray(12, -16)), cipher.final()]).toString();
+}
+
+/** The password of a session's account on a stock MeshCentral. */
+function passwordOf(primary, session) { return crypto.createHmac('sha256', keyOf(primary, 'principal password')).update(session).digest().subarray(0, 20).toString('base64url') + '-Aa0'; }
+
 /** What a lab needs to keep sessions: the option `proxy` of startLab. */
 const SESSIONS = { dashboards: ['http://localhost:1'], env: { MESHSSO_SESSION_MIN_ROLE: 'viewer' } };
 
@@ -47,4 +57,4 @@ function createSessions(lab) {
     };
 }
 
-module.exports = { HEADER, SESSIONS, TYPE, keyOf, mint, createSessions };
+module.exports = { HEADER, SESSIONS, TYPE, keyOf, mint, passwordOf, createSessions, unseal };

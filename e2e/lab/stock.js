@@ -71,4 +71,4 @@ async function login(mesh, email, password) {
     return cookieOf(answer); // whether it is worth something shows at the next page
 }
 
-module.exports = { startStock };
+module.exports = { login, startStock };

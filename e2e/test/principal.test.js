@@ -9,6 +9,7 @@ const { after, before, describe, test } = require('node:test');
 const { nodesOfAdmin, startLab } = require('../lab');
 const { HEADER, SESSIONS, TYPE, createSessions, keyOf, mint } = require('../lab/internal');
 const { documentsOf } = require('../lab/documents');
+const { ADMIN_TARGETS, adminFrames, deviceFrames, deviceTargets } = require('../lab/foreign');
 const { cookieOf } = require('../lab/person');
 const { until } = require('../lab/process');
 const { listNodes, openSocket, passwordHeader } = require('../lab/sockets');
@@ -105,18 +106,12 @@ describe('a session\'s principal', { timeout: 290000 }, () => {
         await channel.next((m) => m.action === 'serverinfo');
         const { rcookie } = await (channel.send({ action: 'authcookie' }), channel.next((m) => m.action === 'authcookie'));
         const id = other.nodeId;
-        const frames = [
-            { action: 'msg', type: 'tunnel', nodeid: id, usage: 1, value: `*/meshrelay.ashx?p=1&nodeid=${id}&id=x&rauth=${rcookie}` }, { action: 'msg', type: 'tunnel', nodeid: own.nodeId, usage: 1, value: `*/meshrelay.ashx?p=1&nodeid=${id}&id=x&rauth=${rcookie}` },
-            { action: 'msg', type: 'ps', nodeid: id }, { action: 'msg', type: 'cpuinfo', nodeid: id }, { action: 'msg', type: 'getclip', nodeid: id }, { action: 'getsysinfo', nodeid: id }, { action: 'getnetworkinfo', nodeid: id },
-            { action: 'lastconnect', nodeid: id }, { action: 'powertimeline', nodeid: id }, { action: 'events', nodeid: id }, { action: 'getNotes', id }, { action: 'setNotes', id, notes: 'x' }, { action: 'wakedevices', nodeids: [id] },
-            { action: 'poweraction', nodeids: [id], actiontype: 2 }, { action: 'runcommands', nodeids: [id], type: 3, cmds: 'id' }, { action: 'deviceShares', nodeid: id }, { action: 'changedevice', nodeid: id, name: 'x' }, { action: 'webrelay', nodeid: id }
-        ];
+        const frames = deviceFrames({ own: own.nodeId, id, rcookie });
         for (const [i, frame] of frames.entries()) {
             channel.send({ ...frame, responseid: 'r' + i });
             assert.equal((await channel.next((m) => m.responseid === 'r' + i)).result, 'Access denied', JSON.stringify(frame));
         }
-        const key = encodeURIComponent(id.split('/')[2]);
-        for (const target of [`/devicefile.ashx?c=${encodeURIComponent(rcookie)}&n=${key}&f=/etc/hostname`, `/devicepowerevents.ashx?id=${encodeURIComponent(id)}`, `/xterm?nodeid=${encodeURIComponent(id)}`, `/meshagents?meshaction=route&nodeid=${encodeURIComponent(id)}`]) {
+        for (const target of deviceTargets({ id, cookie: rcookie })) {
             assert.ok((await lab.mesh.get(target, mine.headers())).status >= 400, target.slice(0, 20));
         }
         for (const p of [1, 2, 5]) {
@@ -132,13 +127,12 @@ describe('a session\'s principal', { timeout: 290000 }, () => {
     test('administers nothing', async () => {
         const channel = control(mine);
         await channel.next((m) => m.action === 'serverinfo');
-        const frames = ['createmesh', 'adduser', 'edituser', 'deleteuser', 'users', 'wssessioncount', 'createLoginToken', 'logincookie', 'changepassword', 'createDeviceShareLink', 'serverupdate', 'serverconsole', 'serverstats', 'createusergroup', 'adddeviceuser', 'addmeshuser'];
-        for (const [i, action] of frames.entries()) {
-            channel.send({ action, responseid: 'a' + i, meshname: 'x', username: 'x', pass: 'x', userid: 'user//admin', nodeid: own.nodeId, cmd: 'help', value: 'help' });
-            assert.equal((await channel.next((m) => m.responseid === 'a' + i)).result, 'Access denied', action);
+        for (const [i, frame] of adminFrames(own.nodeId).entries()) {
+            channel.send({ ...frame, responseid: 'a' + i });
+            assert.equal((await channel.next((m) => m.responseid === 'a' + i)).result, 'Access denied', frame.action);
         }
         channel.close();
-        for (const target of ['/backup.zip', '/recordings.ashx?file=x', '/userimage.ashx?id=user//admin', '/downloadfile.ashx?link=x', '/meshsettings?id=x&ac=x']) {
+        for (const target of ADMIN_TARGETS) {
             assert.ok((await lab.mesh.get(target, mine.headers())).status >= 400, target);
         }
     });

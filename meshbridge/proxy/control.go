@@ -109,6 +109,9 @@ func (c *channel) run(ctx context.Context, cancel context.CancelFunc) {
 	select {
 	case err := <-ends:
 		code = lastCode(err)
+		if errors.As(err, new(errBack)) && c.over(ctx) {
+			code, reason = closeEnded, codeOf(c.live.Err())
+		}
 	case <-c.live.Done():
 		code, reason = closeEnded, codeOf(c.live.Err())
 	case <-c.p.closing:
@@ -123,6 +126,12 @@ func (c *channel) run(ctx context.Context, cancel context.CancelFunc) {
 	cancel()
 	_ = c.front.CloseNow()
 	both.Wait()
+}
+
+// over says whether the session ended. MeshCentral may hear of that sooner, and hangs up first.
+func (v *visit) over(ctx context.Context) bool {
+	v.live.Check(ctx)
+	return v.live.Err() != nil
 }
 
 // errBack says that MeshCentral's side ended.

@@ -290,6 +290,17 @@ func TestWhatTheControlChannelSaysAtItsEnd(t *testing.T) {
 			t.Errorf("%d", code)
 		}
 	})
+	t.Run("MeshCentral drops it because the session ended", func(t *testing.T) {
+		m := newMeshControl()
+		b := newBed(t, m)
+		conn := b.mustOpen("control.ashx")
+		<-m.query
+		b.live.endsUnseen("SESSION_EXPIRED")
+		m.say <- "drop"
+		if code, reason := closed(t, conn); code != 4401 || reason != "SESSION_EXPIRED" {
+			t.Errorf("%d %q", code, reason)
+		}
+	})
 	t.Run("a frame is too long", func(t *testing.T) {
 		m := newMeshControl()
 		b := newBed(t, m)

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"net/http"
@@ -21,6 +22,7 @@ func (s still) Session() session.Session {
 }
 func (still) Done() <-chan struct{} { return nil }
 func (still) Err() error            { return nil }
+func (still) Check(context.Context) {}
 func (still) Use()                  {}
 func (still) Tunnel(string) Tunnel  { return nil }
 func (still) Denied(string)         {}

@@ -64,6 +64,7 @@ type live struct {
 	uses    atomic.Int64
 	denied  []string
 	tunnels []*tunnel
+	ended   string // what Check finds
 }
 
 type tunnel struct {
@@ -85,6 +86,15 @@ func (l *live) Session() session.Session { l.mu.Lock(); defer l.mu.Unlock(); ret
 func (l *live) Done() <-chan struct{}    { return l.done }
 func (l *live) Err() error               { l.mu.Lock(); defer l.mu.Unlock(); return l.err }
 func (l *live) Use()                     { l.uses.Add(1) }
+func (l *live) Check(context.Context) {
+	l.mu.Lock()
+	code := l.ended
+	l.ended = ""
+	l.mu.Unlock()
+	if code != "" {
+		l.end(code)
+	}
+}
 func (l *live) Denied(reason string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -101,6 +111,9 @@ func (l *live) Tunnel(kind string) proxy.Tunnel {
 func (l *live) tunnel(i int) *tunnel { l.mu.Lock(); defer l.mu.Unlock(); return l.tunnels[i] }
 
 func (l *live) rights(mask uint32) { l.mu.Lock(); defer l.mu.Unlock(); l.s.Rights = mask }
+
+// endsUnseen has the session end without a word, until somebody asks.
+func (l *live) endsUnseen(code string) { l.mu.Lock(); defer l.mu.Unlock(); l.ended = code }
 
 func (l *live) end(code string) {
 	l.mu.Lock()

@@ -41,6 +41,8 @@ type Live interface {
 	// Done is closed when it ended or lost its right; then Err says why.
 	Done() <-chan struct{}
 	Err() error
+	// Check asks at once whether it ended, and closes Done if so.
+	Check(ctx context.Context)
 	// Use says that there is traffic.
 	Use()
 	// Tunnel says that a tunnel of that kind opened.

@@ -172,7 +172,7 @@ func (t *relay) run(audit Tunnel) {
 	var last []byte
 	select {
 	case err := <-ends:
-		last = lastWords(err)
+		last = t.lastWords(err)
 	case <-t.v.live.Done():
 		last = closeFrame(closeEnded, codeOf(t.v.live.Err()))
 	case <-t.v.p.closing:
@@ -212,7 +212,7 @@ func (t *relay) leave(last []byte, both *sync.WaitGroup) {
 }
 
 // lastWords tell the browser why its tunnel ends; nil if there is nobody to tell.
-func lastWords(err error) []byte {
+func (t *relay) lastWords(err error) []byte {
 	var ours endTunnel
 	switch {
 	case errors.Is(err, errFront):
@@ -221,6 +221,8 @@ func lastWords(err error) []byte {
 		return closeFrame(uint16(ours.code), ours.reason) //nolint:gosec // close codes have 16 bits
 	case errors.Is(err, errForbidden):
 		return closeFrame(uint16(websocket.StatusPolicyViolation), policy.ReasonRight)
+	case t.v.over(context.Background()):
+		return closeFrame(closeEnded, codeOf(t.v.live.Err()))
 	}
 	return closeFrame(uint16(websocket.StatusBadGateway), "")
 }

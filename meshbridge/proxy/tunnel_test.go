@@ -235,9 +235,12 @@ func TestADroppedTunnelIsClosedWithACode(t *testing.T) {
 	b := newBed(t, &meshRelay{serve: func(conn *websocket.Conn, _ *http.Request) {
 		_ = conn.Write(context.Background(), websocket.MessageText, []byte("c"))
 	}})
-	conn := b.mustOpen(tunnelURL(1))
-	if code, _ := closed(t, conn); code != websocket.StatusBadGateway {
+	if code, _ := closed(t, b.mustOpen(tunnelURL(1))); code != websocket.StatusBadGateway {
 		t.Errorf("%d", code)
+	}
+	b.live.endsUnseen("SESSION_ENDED")
+	if code, reason := closed(t, b.mustOpen(tunnelURL(1))); code != 4401 || reason != "SESSION_ENDED" {
+		t.Errorf("%d %q", code, reason)
 	}
 }
 

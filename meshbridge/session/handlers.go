@@ -59,7 +59,7 @@ type agentJSON struct {
 
 type createdJSON struct {
 	Success      bool      `json:"success"`
-	SessionID    string    `json:"sessionId"`
+	SessionID    string    `json:"sessionId"` // names it in this API without being a secret
 	SessionToken string    `json:"sessionToken"`
 	ExpiresAt    string    `json:"expiresAt"`
 	Agent        agentJSON `json:"agent"`

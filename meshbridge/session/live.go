@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,6 +48,9 @@ func (l *Live) Err() error {
 	}
 	return l.err
 }
+
+// Check asks at once what the next round would: whoever MeshCentral has left may be the last to hear why.
+func (l *Live) Check(ctx context.Context) { l.svc.check(ctx, l) }
 
 // Use notes traffic, which keeps the session from idling out.
 func (l *Live) Use() { l.usedSince(l.svc.now()) }

@@ -120,13 +120,18 @@ func TestWhatEndsASessionEndsItOnEveryReplica(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			r, other := w.replica(t, nil), w.replica(t, nil)
+			r, other, asking := w.replica(t, nil), w.replica(t, nil), w.replica(t, nil)
 			made := r.create(t, w.tech(), "2")
-			here, there := r.enter(t, made), other.enter(t, made)
+			here, there, asked := r.enter(t, made), other.enter(t, made), asking.enter(t, made)
+			asked.Check(t.Context())
+			if ended(asked) {
+				t.Fatal("it ended by being asked about")
+			}
 			c.do(t, w, r, made)
+			asked.Check(t.Context())
 			r.Round(t.Context())
 			other.Round(t.Context())
-			for _, l := range []*session.Live{here, there} {
+			for _, l := range []*session.Live{here, there, asked} {
 				if !ended(l) {
 					t.Fatal("it is still live")
 				}

@@ -80,7 +80,7 @@ func (s *Service) Round(ctx context.Context) {
 	}
 	s.poll(ctx, lives)
 	now := s.now()
-	s.endLate(ctx, now)
+	s.endLate(ctx, s.live.all(), now)
 	for _, l := range s.live.all() {
 		s.recheck(ctx, l, now)
 	}
@@ -88,10 +88,10 @@ func (s *Service) Round(ctx context.Context) {
 
 // endLate ends what has expired or idled out. The table has the last word, because another replica may have renewed or used a
 // session a moment ago; while it cannot be asked, what is known here counts.
-func (s *Service) endLate(ctx context.Context, now time.Time) {
+func (s *Service) endLate(ctx context.Context, lives []*Live, now time.Time) {
 	idleSince := now.Add(-s.cfg.Idle)
 	late := map[EndReason][]string{}
-	for _, l := range s.live.all() {
+	for _, l := range lives {
 		l.mu.Lock()
 		switch {
 		case !now.Before(l.row.expiresAt):
@@ -182,6 +182,22 @@ func (s *Service) heard(ctx context.Context, l *Live, states map[string]state, b
 	l.mu.Unlock()
 	if renewed {
 		s.reread(ctx, l)
+	}
+}
+
+// check is a round for one session, with what is remembered of its person.
+func (s *Service) check(ctx context.Context, l *Live) {
+	began := s.now()
+	states, err := s.store.poll(ctx, nil, []string{l.id})
+	if err != nil {
+		return // logged there; the next round asks again
+	}
+	s.heard(ctx, l, states, began)
+	if l.Err() == nil {
+		s.endLate(ctx, []*Live{l}, s.now())
+	}
+	if l.Err() == nil {
+		_ = s.judgeAgain(ctx, l) // what cannot be judged now will be
 	}
 }
 
