@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 
@@ -171,19 +170,6 @@ func (p *Proxy) Close() {
 	p.transport.CloseIdleConnections()
 }
 
-// visit is one request of a session that was let in.
-type visit struct {
-	p       *Proxy
-	site    site
-	target  target
-	live    Live
-	session session.Session
-	person  *policy.Person
-}
-
-// prefix is the session's path without the trailing "/".
-func (v *visit) prefix() string { return Prefix + v.target.token }
-
 // ServeHTTP implements http.Handler.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t, ok := parseTarget(r)
@@ -270,41 +256,4 @@ func (p *Proxy) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	p.cfg.Log.WarnContext(r.Context(), "session proxy: a request failed", "error", p.names.redactText(err.Error()))
 	writeProblem(w, r, p.cfg.Dashboards, upstreamProblem(err))
-}
-
-// newPerson is the session's principal as the policy sees it: one device, and cookies that only this session can open.
-func (v *visit) newPerson() *policy.Person {
-	id := v.session.ID
-	domain := domainOf(v.session.Agent.NodeID)
-	return &policy.Person{
-		ID: v.p.cfg.Identity.PrincipalID(v.session), Domain: domain, DomainURL: domainURL(domain),
-		Mask:        v.mask,
-		Every:       func() []uint32 { return []uint32{v.rights()} },
-		Cookie:      func(text string) (string, bool) { return v.p.seal.open(id, sealPage, text) },
-		RelayCookie: func(text string) (string, bool) { return v.p.seal.open(id, sealRelay, text) },
-	}
-}
-
-// rights are asked anew each time: a session outlives a demotion.
-func (v *visit) rights() uint32 { return v.live.Session().Rights }
-
-func (v *visit) mask(node string) uint32 {
-	if node != v.session.Agent.NodeID {
-		return 0
-	}
-	return v.rights()
-}
-
-func domainOf(nodeID string) string {
-	if parts := strings.Split(nodeID, "/"); len(parts) == 3 {
-		return parts[1]
-	}
-	return ""
-}
-
-func domainURL(domain string) string {
-	if domain == "" {
-		return "/"
-	}
-	return "/" + domain + "/"
 }
