@@ -33,7 +33,7 @@ async function sessionEnv(more = {}) {
     return { MESHCENTRAL_URL: 'https://127.0.0.1:1', MESHSSO_DASHBOARD_ORIGINS: 'http://localhost:1', MESHSSO_HTTP_LISTEN: '127.0.0.1:' + await freePort(), MESHSSO_SESSION_MIN_ROLE: 'viewer', ...more };
 }
 
-/** People's sessions in a lab whose sidecar has sessionEnv. */
+/** People's sessions in a lab whose sidecar has sessionEnv, or the proxy. */
 function createSessions(lab) {
     const api = 'http://' + lab.sidecar.env.MESHSSO_HTTP_LISTEN;
     const key = keyOf(lab.secrets.jwtSecret);

@@ -7,7 +7,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const { nodesOfAdmin, startLab } = require('../lab');
-const { HEADER, TYPE, createSessions, keyOf, mint, sessionEnv } = require('../lab/internal');
+const { HEADER, TYPE, createSessions, keyOf, mint } = require('../lab/internal');
 const { documentsOf } = require('../lab/documents');
 const { ADMIN_TARGETS, adminFrames, deviceFrames, deviceTargets } = require('../lab/foreign');
 const { cookieOf } = require('../lab/person');
@@ -23,7 +23,7 @@ const TECHNICIAN = 1327304;
 describe('a session\'s principal', { timeout: 290000 }, () => {
     let lab, own, other, sessions, mine;
     before(async () => {
-        lab = await startLab({ cacheTtl: '4s', sidecarEnv: await sessionEnv() });
+        lab = await startLab({ cacheTtl: '4s', proxy: { dashboards: ['http://localhost:1'], env: { MESHSSO_SESSION_MIN_ROLE: 'viewer' } } });
         own = lab.agents['acme-frontdesk'];
         other = lab.agents['borealis-dock'];
         // Both devices are Tina's: what keeps a session from the other one is the session.
