@@ -35,7 +35,7 @@ func (v *visit) control(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	back, err := v.dialControl(r)
 	if err != nil {
-		v.p.fail(w, r, err)
+		v.p.fail(w, r, v.because(r.Context(), err))
 		return
 	}
 	defer func() { _ = back.CloseNow() }()
@@ -126,12 +126,6 @@ func (c *channel) run(ctx context.Context, cancel context.CancelFunc) {
 	cancel()
 	_ = c.front.CloseNow()
 	both.Wait()
-}
-
-// over says whether the session ended. MeshCentral may hear of that sooner, and hangs up first.
-func (v *visit) over(ctx context.Context) bool {
-	v.live.Check(ctx)
-	return v.live.Err() != nil
 }
 
 // errBack says that MeshCentral's side ended.

@@ -111,9 +111,16 @@ func (p *Proxy) newForwarder() http.Handler {
 		FlushInterval:  -1,
 		BufferPool:     &buffers{},
 		ModifyResponse: p.modify,
-		ErrorHandler:   p.fail,
+		ErrorHandler:   p.failForwarded,
 		ErrorLog:       slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug),
 	}
+}
+
+func (p *Proxy) failForwarded(w http.ResponseWriter, r *http.Request, err error) {
+	if e, ok := r.Context().Value(errandKey{}).(*errand); ok {
+		err = e.v.because(r.Context(), err)
+	}
+	p.fail(w, r, err)
 }
 
 // modify decides what of an answer goes out.

@@ -475,6 +475,30 @@ func TestMeshCentralsTroubles(t *testing.T) {
 	}
 }
 
+// MeshCentral may hear of the end of a session first, and turns its principal away.
+func TestAnAnswerThatIsNoneBecauseTheSessionEnded(t *testing.T) {
+	mesh := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
+	for _, upgrade := range []string{"", "control.ashx", tunnelURL(1)} {
+		b := newBed(t, mesh)
+		b.live.endsUnseen("SESSION_ENDED")
+		var status int
+		var text string
+		if upgrade == "" {
+			res, body := b.get("")
+			status, text = res.StatusCode, body
+		} else {
+			_, res, err := b.open(upgrade)
+			if err == nil {
+				t.Fatal("opened")
+			}
+			status, text = res.status, res.body
+		}
+		if status != 401 || !strings.Contains(text, "SESSION_ENDED") {
+			t.Errorf("%q: %d %s", upgrade, status, text)
+		}
+	}
+}
+
 func TestAWrongCertificateIsCalledSo(t *testing.T) {
 	b := newBed(t, http.NotFoundHandler(), func(cfg *proxy.Config) { cfg.Upstream = wrongPin(t, cfg.Upstream) })
 	if res, body := b.get(""); res.StatusCode != 502 || !strings.Contains(body, "UPSTREAM_UNTRUSTED") {

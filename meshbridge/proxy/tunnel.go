@@ -34,7 +34,7 @@ func (v *visit) tunnel(w http.ResponseWriter, r *http.Request, request *policy.R
 	back, err := v.dialRelay(r, request)
 	if err != nil {
 		v.p.giveBack(v.session.ID)
-		v.p.fail(w, r, err)
+		v.p.fail(w, r, v.because(r.Context(), err))
 		return
 	}
 	kind := kindChat

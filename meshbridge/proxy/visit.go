@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"context"
+	"errors"
 	"strings"
 
 	"github.com/everydaytech/meshsso/meshbridge/policy"
@@ -55,4 +57,18 @@ func domainURL(domain string) string {
 		return "/"
 	}
 	return "/" + domain + "/"
+}
+
+// over says whether the session ended. MeshCentral may hear of that sooner, and hangs up first.
+func (v *visit) over(ctx context.Context) bool {
+	v.live.Check(ctx)
+	return v.live.Err() != nil
+}
+
+// because gives what a request fails by: an answer of MeshCentral's that is none may be its way to say that the session ended.
+func (v *visit) because(ctx context.Context, err error) error {
+	if errors.Is(err, errUnexpected) && v.over(ctx) {
+		return v.live.Err()
+	}
+	return err
 }
