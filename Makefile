@@ -26,7 +26,7 @@ test-go: e2e/node_modules
 	go test -race ./...
 
 test-shim: js-shim/node_modules
-	node --test js-shim/test/*.test.js
+	node --test --test-concurrency=2 js-shim/test/*.test.js
 
 test-e2e: e2e/node_modules js-shim/node_modules prerequisites build
 	node --test --test-concurrency=1 e2e/test/*.test.js
