@@ -34,11 +34,10 @@ async function opens(mesh, nodeId, { page, relay, cookie }) {
 async function meets(mesh, nodeId, one, other) {
     const target = '/meshrelay.ashx?p=1&nodeid=' + nodeId + '&id=' + crypto.randomBytes(8).toString('hex');
     const sockets = [openSocket(mesh.url, target + one), openSocket(mesh.url, target + '&browser=1' + other)];
-    const closed = sockets.map((socket) => socket.closed.then(() => true));
-    let over = false;
-    Promise.any(closed).then(() => { over = true; });
+    const refused = ({ ws, messages }) => ws.readyState > 1 || messages.some((m) => m.action === 'close'); // it says so long before the socket is gone
+    const joined = ({ messages }) => messages.some((m) => m === 'c' || m === 'cr');
     try {
-        return await until(() => (sockets.some(({ messages }) => messages.some((m) => m === 'c' || m === 'cr')) ? 'yes' : (over || sockets.some(({ messages }) => messages.some((m) => m.action === 'close'))) && 'no'), 30000, 'a relay is joined or closed') === 'yes';
+        return await until(() => (sockets.some(joined) ? 'yes' : sockets.some(refused) && 'no'), 30000, 'a relay is joined or closed') === 'yes';
     } finally { for (const { ws } of sockets) { ws.terminate(); } }
 }
 
