@@ -6,6 +6,7 @@
 const assert = require('node:assert/strict');
 const crypto = require('node:crypto');
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const { createRecorder } = require('../demo/record');
@@ -36,7 +37,7 @@ for (const kind of ['with the shim', 'on a stock MeshCentral']) {
 
         before(async () => {
             const [a, b] = [crypto.randomInt(2, 250), crypto.randomInt(2, 250)];
-            notes = path.join(fs.mkdtempSync('/tmp/minted-'), 'minted.jsonl');
+            notes = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'minted-')), 'minted.jsonl');
             lab = await startLab({
                 stock: kind !== 'with the shim', cacheTtl: '30s', host: `127.${a}.${b}.77`, domain: { title: 'Lab' + crypto.randomBytes(6).toString('hex') },
                 env: { NODE_OPTIONS: '--require ' + require.resolve('../lab/minted'), MESHSSO_LAB_MINTED: notes }
