@@ -68,7 +68,8 @@ async function startMeshCentral(dir, fork, options) {
     await up();
     if (!options.host) { keepCertificates(data); }
     const url = 'https://' + host + ':' + port;
-    return { dir, data, url, port, log, fork, output: () => fs.readFileSync(log, 'utf8'), start: up, stop: (signal = 'SIGKILL') => running.stop(signal), pid: () => running.pid, exited: () => running.exited, get: (target, headers) => get(url + target, headers) };
+    const names = options.domain?.title ? { title: options.domain.title } : {}; // what else names it, for the search for leaks
+    return { dir, data, url, port, log, fork, names, output: () => fs.readFileSync(log, 'utf8'), start: up, stop: (signal = 'SIGKILL') => running.stop(signal), pid: () => running.pid, exited: () => running.exited, get: (target, headers) => get(url + target, headers) };
 }
 
 // Making certificates takes seconds of a start; an earlier instance's do as well.

@@ -22,8 +22,9 @@ function pinOf(host, port) {
 async function switchProxyOn(lab, { dashboards, env = {} }) {
     const listen = '127.0.0.1:' + await freePort();
     const { hostname, port } = new URL(lab.mesh.url);
+    const service = lab.stock ? { MESHCENTRAL_USERNAME: 'admin', MESHCENTRAL_PASSWORD: lab.secrets.admin } : {};
     Object.assign(lab.sidecar.env, {
-        MESHCENTRAL_URL: lab.mesh.url, MESHCENTRAL_CERT_PIN: await pinOf(hostname, port), MESHSSO_HTTP_LISTEN: listen, MESHSSO_DASHBOARD_ORIGINS: dashboards.join(','), ...env
+        MESHCENTRAL_URL: lab.mesh.url, MESHCENTRAL_CERT_PIN: await pinOf(hostname, port), MESHSSO_HTTP_LISTEN: listen, MESHSSO_DASHBOARD_ORIGINS: dashboards.join(','), ...service, ...env
     });
     await lab.sidecar.stop();
     await lab.sidecar.start();

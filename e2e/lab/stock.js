@@ -51,7 +51,9 @@ async function startStock({ accounts, devices, say = () => { }, version, domain 
     }
 }
 
+/** A device group of the administrator's. @param {object} admin its control socket */
 async function makeGroup(admin, name) {
+    await admin.next((m) => m.action === 'serverinfo');
     admin.send({ action: 'createmesh', meshname: name, meshtype: 2, responseid: name });
     return (await admin.next((m) => m.action === 'createmesh' && m.responseid === name)).meshid;
 }
@@ -71,4 +73,4 @@ async function login(mesh, email, password) {
     return cookieOf(answer); // whether it is worth something shows at the next page
 }
 
-module.exports = { login, startStock };
+module.exports = { login, makeGroup, startStock };

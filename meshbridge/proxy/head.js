@@ -49,7 +49,12 @@
     // Links and forms that came as text.
     document.addEventListener('click', function (event) {
         var link = event.target && event.target.closest && event.target.closest('a[href]');
-        if (link) { var to = lead(link.href); if (to !== link.href) { link.href = to; } }
+        if (!link) { return; }
+        var to = lead(link.href);
+        if (to !== link.href) { link.href = to; }
+        // With `download` a browser asks without the cookies of a frame on another site. The page's own frame for files asks with
+        // them, and what it gets is an attachment.
+        if (link.target === 'fileDownloadFrame' && /^https?:/.test(to)) { link.removeAttribute('download'); }
     }, true);
 
     // The page's settings stay apart from those of the page around it.
