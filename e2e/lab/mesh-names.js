@@ -4,6 +4,8 @@
 const crypto = require('crypto');
 const tls = require('tls');
 
+const TOKEN_HEAD = Buffer.from('{"alg":"HS256","typ":"meshsso-session+jwt"}').toString('base64url'); // of every internal token
+
 /**
  * @param {object} lab of startLab. @returns {Promise<Object<string, string|Buffer|Array>>} of createSearch. 127.0.0.1 by itself is no name:
  *   everybody in the lab is there, browser and device included; give MeshCentral a host name or another address of its own to have it searched for.
@@ -11,6 +13,7 @@ const tls = require('tls');
 async function namesOf(lab) {
     const { hostname, port } = new URL(lab.mesh.url);
     const names = { authority: hostname + ':' + port, port, ...certificateNames(await certificateOf(hostname, port)) };
+    Object.assign(names, { 'internal token': TOKEN_HEAD, 'login argument': 'login=' });
     if (hostname !== '127.0.0.1' && hostname !== 'localhost') { names.host = hostname; }
     for (const [what, secret] of Object.entries(lab.secrets)) { names['secret ' + what] = secret; }
     return { ...names, ...lab.mesh.names };

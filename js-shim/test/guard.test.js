@@ -39,6 +39,23 @@ function relay(mask, protocol = 2) {
 
 const command = (type, size = 4) => { const bytes = Buffer.alloc(size); bytes.writeUInt16BE(type, 0); bytes.writeUInt16BE(size, 2); return bytes; };
 
+test('whoever has left while MeshCentral sets the control channel up gets none, and it goes on', () => {
+    const drawn = [];
+    const crypto = { randomBytes: (size, done) => (done ? drawn.push(() => done(null, Buffer.alloc(size))) : Buffer.alloc(size)) };
+    for (const left of [false, true]) {
+        const s = stage({ handlers: { user(parent, db, ws, req, args, domain, user) {
+            s.got.push(s.webserver.crypto.randomBytes(2).length);
+            s.webserver.crypto.randomBytes(20, (err, bytes) => s.got.push(s.webserver.users[user._id].pastlogin, bytes.length));
+        } } });
+        Object.assign(s.webserver, { crypto, users: { [ME]: { pastlogin: 7 } } });
+        s.webserver.meshUserHandler.CreateMeshUser(null, null, s.ws, s.req, null, { id: '' }, s.user);
+        assert.equal(s.webserver.crypto, crypto);
+        if (left) { delete s.webserver.users[ME]; s.parts.people.has = () => false; }
+        drawn.pop()();
+        assert.deepEqual([s.got, s.ws.ended], left ? [[2], true] : [[2, 7, 20], false]);
+    }
+});
+
 test('a tunnel is what it was let in as: the device hears no other kind, and no detour', () => {
     const s = relay(8);
     assert.equal(s.seen[0], 'tunnel');

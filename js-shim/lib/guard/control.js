@@ -25,7 +25,8 @@ function guardControl(webserver, parts) {
         ws.on('close', forget);
         watch(ws, session, domain);
         if (people.isPrincipal(id)) { linkAnswers(ws, id, (node) => people.sessionMask(session, node)); }
-        return create.call(handler, parent, db, ws, req, args, domain, user, ...rest);
+        const stays = () => people.has(id) && sessions.find(session.key, id) === session;
+        return settingUp(webserver, ws, stays, () => create.call(handler, parent, db, ws, req, args, domain, user, ...rest));
     };
 
     // Before all listeners of the socket: MeshCentral leaves one behind that reads `urlargs` for ever.
@@ -66,6 +67,16 @@ function guardControl(webserver, parts) {
     }
 
     return { restore() { handler.CreateMeshUser = create; } };
+}
+
+// MeshCentral draws the channel's id asynchronously, and goes on as if nobody could have left meanwhile: an account that has
+// gone would end the server. Whoever has left gets no channel.
+function settingUp(webserver, ws, stays, create) {
+    const { crypto } = webserver;
+    if (!crypto) { return create(); }
+    const draw = (size, done, ...more) => crypto.randomBytes(size, done && ((...drawn) => (stays() ? done(...drawn) : ws.terminate())), ...more);
+    webserver.crypto = Object.create(crypto, { randomBytes: { value: draw } });
+    try { return create(); } finally { webserver.crypto = crypto; }
 }
 
 // A tenant's pool asks which devices there are and nothing else.
