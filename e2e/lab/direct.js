@@ -9,7 +9,7 @@ const { openSocket } = require('./sockets');
 /**
  * Tries texts as each kind of credential that MeshCentral takes.
  * @param {object} mesh of startMeshCentral. @param {string} nodeId a device. @param {object} given {page: for auth= and c=, relay: for rauth=, cookie: a header}
- * @returns {Promise<string[]>} the ways that let somebody in
+ * @returns {Promise<string[]>} the ways that let somebody in; an error has the `way` in which it happened
  */
 async function opens(mesh, nodeId, { page, relay, cookie }) {
     const text = encodeURIComponent(page);
@@ -26,7 +26,10 @@ async function opens(mesh, nodeId, { page, relay, cookie }) {
         'meshrelay.ashx': () => meets(mesh, nodeId, '&rauth=' + encodeURIComponent(relay), '&auth=' + text)
     };
     const open = [];
-    for (const [way, tried] of Object.entries(ways)) { if (await tried()) { open.push(way); } }
+    for (const [way, tried] of Object.entries(ways)) {
+        const opened = await tried().catch((err) => { throw Object.assign(new Error(way + ': ' + err.message), { way, code: err.code }); });
+        if (opened) { open.push(way); }
+    }
     return open;
 }
 
