@@ -9,7 +9,7 @@ const { openSocket } = require('./sockets');
 /**
  * Tries texts as each kind of credential that MeshCentral takes.
  * @param {object} mesh of startMeshCentral. @param {string} nodeId a device. @param {object} given {page: for auth= and c=, relay: for rauth=, cookie: a header}
- * @returns {Promise<string[]>} the ways that let somebody in
+ * @returns {Promise<string[]>} the ways that let somebody in; an error has the `way` in which it happened
  */
 async function opens(mesh, nodeId, { page, relay, cookie }) {
     const text = encodeURIComponent(page);

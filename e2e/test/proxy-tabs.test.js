@@ -77,7 +77,10 @@ for (const kind of ['with the shim', 'on a stock MeshCentral']) {
             page.on('response', (response) => { if (/\/proxy\/[\w-]{43}\/\?/.test(response.url()) && response.status() === 200) { policies.push(response.headers()['content-security-policy']); } });
             await page.exposeFunction('signIn', () => lab.token(TINA));
             await page.evaluate((id) => { window.dashboard.make({ 'agent-id': id, 'view-mode': '12' }, { getToken: () => window.signIn() }); }, String(lab.agents['acme-frontdesk'].agentId));
-            await state('ready');
+            await state('ready').catch(async () => {
+                const seen = await page.evaluate(() => window.dashboard.states.map((one) => [one.state, one.code]));
+                throw new Error('the device does not show: ' + JSON.stringify(seen) + '; meshsso said: ' + fs.readFileSync(lab.sidecar.log, 'utf8').split('\n').slice(-8).join('\n'));
+            });
             return { ...dashboard, sockets, policies, own: site.proxy || site.dashboard, site };
         }
 
