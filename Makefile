@@ -5,6 +5,7 @@ SHELL := /bin/bash
 .PHONY: help demo attack test test-go test-shim test-e2e test-image lint verify generate bench build image fuzz prerequisites
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+ESBUILD := go tool -modfile=tools/esbuild/go.mod esbuild
 BUF := tools/npm/node_modules/.bin/buf
 ESLINT := tools/npm/node_modules/.bin/eslint -c tools/npm/eslint.config.mjs
 FUZZTIME ?= 20s
@@ -25,7 +26,7 @@ test-go: e2e/node_modules
 	go test -race ./...
 
 test-shim: js-shim/node_modules
-	node --test js-shim/test/*.test.js
+	node --test --test-concurrency=2 js-shim/test/*.test.js
 
 test-e2e: e2e/node_modules js-shim/node_modules prerequisites build
 	node --test --test-concurrency=1 e2e/test/*.test.js
@@ -40,18 +41,19 @@ lint: tools/npm/node_modules ## golangci-lint, buf, eslint
 	go tool -modfile=tools/golangci/go.mod golangci-lint run ./...
 	$(BUF) lint
 	$(BUF) format -d --exit-code
-	$(ESLINT) js-shim e2e bench
+	$(ESLINT) js-shim e2e bench meshbridge/embed
 
 verify: tools/npm/node_modules ## regenerates what is generated and fails on a difference
 	@before=$$(git status --porcelain); $(MAKE) --no-print-directory generate; after=$$(git status --porcelain); \
-	if [ "$$before" != "$$after" ] || ! git diff --quiet -- proto js-shim/proto docs/benchmarks.md; then \
+	if [ "$$before" != "$$after" ] || ! git diff --quiet -- proto js-shim/proto meshbridge/embed/dist docs/benchmarks.md; then \
 		echo "generated files are not up to date: run make generate and commit" >&2; git status --short >&2; exit 1; fi
 	go mod tidy -diff
 	$(BUF) breaking --against '.git#ref=HEAD'
 
-generate: tools/npm/node_modules # Go from the contract, the shim's copy of it, the page of figures
+generate: tools/npm/node_modules # Go from the contract, the shim's copy of it, what a dashboard loads, the page of figures
 	$(BUF) generate
 	cp proto/meshsso/v1/auth.proto js-shim/proto/auth.proto
+	$(ESBUILD) meshbridge/embed/src/embed.js meshbridge/embed/src/embed-react.js --bundle --format=esm --charset=utf8 --target=es2022 --external:react --external:./embed.js --outdir=meshbridge/embed/dist --log-level=warning
 	node bench/render.js
 
 bench: e2e/node_modules js-shim/node_modules ## measures the figures of docs/benchmarks.md anew (minutes)

@@ -21,12 +21,14 @@ const (
 	TokenExpired     Reason = "TOKEN_EXPIRED"
 	TokenNotYetValid Reason = "TOKEN_NOT_YET_VALID"
 	TokenClaims      Reason = "TOKEN_CLAIMS"
+	TokenReplayed    Reason = "TOKEN_REPLAYED"
 
 	UserUnknown    Reason = "USER_UNKNOWN"
 	UserAmbiguous  Reason = "USER_AMBIGUOUS"
 	UserDisabled   Reason = "USER_DISABLED"
 	UserMismatch   Reason = "USER_MISMATCH"
 	TenantMismatch Reason = "TENANT_MISMATCH"
+	SessionUnknown Reason = "SESSION_UNKNOWN"
 
 	DomainDenied   Reason = "DOMAIN_DENIED"
 	GroupUnknown   Reason = "GROUP_UNKNOWN"
@@ -68,11 +70,13 @@ var (
 	ErrTokenExpired     = &Error{Reason: TokenExpired}
 	ErrTokenNotYetValid = &Error{Reason: TokenNotYetValid}
 	ErrTokenClaims      = &Error{Reason: TokenClaims}
+	ErrTokenReplayed    = &Error{Reason: TokenReplayed}
 	ErrUserUnknown      = &Error{Reason: UserUnknown}
 	ErrUserAmbiguous    = &Error{Reason: UserAmbiguous}
 	ErrUserDisabled     = &Error{Reason: UserDisabled}
 	ErrUserMismatch     = &Error{Reason: UserMismatch}
 	ErrTenantMismatch   = &Error{Reason: TenantMismatch}
+	ErrSessionUnknown   = &Error{Reason: SessionUnknown}
 	ErrDomainDenied     = &Error{Reason: DomainDenied}
 	ErrGroupUnknown     = &Error{Reason: GroupUnknown}
 	ErrRequestInvalid   = &Error{Reason: RequestInvalid}

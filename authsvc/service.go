@@ -23,20 +23,28 @@ func (s *Service) Authenticate(ctx context.Context, token Token) (*Identity, Sub
 	if err != nil {
 		return nil, Subject{}, err
 	}
-	subject := Subject{Verified: true, UserID: claims.UserID, TenantID: claims.TenantID}
+	id, err := s.Identify(ctx, claims)
+	return id, Subject{Verified: true, UserID: claims.UserID, TenantID: claims.TenantID}, err
+}
+
+// Identify says who it is that claims name which were verified before: all of Authenticate but the token, whose end is the
+// caller's to watch. It never returns an identity together with an error.
+//
+// Errors carry a Reason: USER_*, TENANT_MISMATCH or STORE_UNAVAILABLE.
+func (s *Service) Identify(ctx context.Context, claims Claims) (*Identity, error) {
 	user, err := s.lookUp(ctx, claims)
 	if err != nil {
-		return nil, subject, err
+		return nil, err
 	}
 	id := &Identity{Claims: claims, User: user, Email: claims.Email}
 	if id.Tenant, err = s.tenantOf(ctx, user); err != nil {
-		return nil, subject, err
+		return nil, err
 	}
 	id.Role, id.MaxRole = s.Roles.Decide(user, claims)
 	if id.Devices, err = s.devicesOf(ctx, id); err != nil {
-		return nil, subject, err
+		return nil, err
 	}
-	return id, subject, nil
+	return id, nil
 }
 
 // Subject is whom a verified token names, for logs only.

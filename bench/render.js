@@ -43,6 +43,9 @@ How they are measured:
 - The shim's no-op is \`grpc.health.v1.Health/Check\` on the same server and channel.
 - Control frames are a mix of eight that MeshCentral's page sends, judged by the real policy for a technician with 500 devices;
   the relay's guard is measured on a socket whose other end is a TCP connection. Neither has MeshCentral's own work in it.
+- The session proxy and HAProxy ([bench/haproxy.cfg](../bench/haproxy.cfg)) are processes of their own, HTTP in and verified TLS
+  out; browser and MeshCentral are the benchmark's. Bulk is what a device sends, in frames of 64 KiB; direct is the same
+  browser over TLS. The memory of an idle tunnel is heap in use after a collection, and stacks.
 - Large tenants run in a real MeshCentral with 200 people on open control sockets; the two tenants alternate request by request.
   The event loop's delay is sampled every millisecond; its "spread" is the median and the greatest delay.
 

@@ -52,11 +52,7 @@ func RightNames() []string { return slices.Sorted(maps.Keys(deviceRights)) }
 // DeviceRights gives a role's mask on a device, 0 if the role has none. The mask never breaks MeshCentral's page: it never
 // holds bit 4 and so is never 0xFFFFFFFF.
 func DeviceRights(role authsvc.Role) uint32 {
-	var mask uint32
-	for _, name := range roleRights[role] {
-		mask |= deviceRights[name]
-	}
-	return mask &^ manageComputers
+	return maskOf(roleRights[role]) &^ manageComputers
 }
 
 // Site rights (SITERIGHT_* in meshcentral's meshuser.js). All but full restrict.
@@ -79,4 +75,54 @@ func SiteRights(role authsvc.Role, key authsvc.KeyID) uint32 {
 		rights |= siteNoTools
 	}
 	return rights
+}
+
+// tab is what one tab of MeshCentral's page takes of a role's rights.
+type tab struct {
+	needs []string // without one of them the tab is not there
+	takes []string // where the role has them
+	close string   // the right that closes the tab
+}
+
+// tabs by view mode (`viewmode` of the page's URL). Those that only show take nothing.
+var tabs = map[int]tab{
+	10: {takes: []string{"wake", "notes", "reset-off"}}, // general
+	11: {needs: []string{"remote-control"}, close: "no-desktop"},
+	12: {needs: []string{"remote-control"}, close: "no-terminal"},
+	13: {needs: []string{"remote-control"}, close: "no-files"},
+	14: {close: "no-amt"},                                    // Intel AMT
+	15: {needs: []string{"remote-control", "agent-console"}}, // console
+	16: {},                                                   // events
+	17: {takes: []string{"device-details"}},                  // details
+	19: {},                                                   // plugins
+}
+
+// closing are the rights that close tabs; restricting are all that take something away.
+var (
+	closing     = []string{"no-desktop", "no-terminal", "no-files", "no-amt"}
+	restricting = append([]string{"view-only", "limited-input", "limited-events"}, closing...)
+)
+
+// SessionRights gives the mask of a session of a person who has this mask on the device: all of it or, if restrict, only what the
+// tab of the view mode takes of it. It never gives a bit that the mask has not, save those that close something. 0 is no session:
+// the person has nothing there, or not this tab.
+func SessionRights(mask uint32, viewMode int, restrict bool) uint32 {
+	if !restrict || mask == 0 {
+		return mask
+	}
+	t, ok := tabs[viewMode]
+	needs, closed := maskOf(t.needs), maskOf(closing)
+	own := deviceRights[t.close]
+	if !ok || mask&needs != needs || mask&own != 0 {
+		return 0
+	}
+	return mask&(needs|maskOf(t.takes)|maskOf(restricting)) | closed&^own
+}
+
+func maskOf(names []string) uint32 {
+	var mask uint32
+	for _, name := range names {
+		mask |= deviceRights[name]
+	}
+	return mask
 }

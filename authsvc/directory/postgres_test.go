@@ -198,7 +198,7 @@ func TestCheckSchema(t *testing.T) {
 	}{
 		"good":           {``, nil},
 		"empty database": {`drop schema meshsso cascade`, []string{"no schema meshsso", "run: meshsso migrate up"}},
-		"too old":        {`delete from meshsso.schema_version where version_id > 0`, []string{"version 0", "needs 1", "run: meshsso migrate up"}},
+		"too old":        {`delete from meshsso.schema_version where version_id > 0`, []string{"version 0", fmt.Sprintf("needs %d", migrations.Version), "run: meshsso migrate up"}},
 		"view missing":   {`drop view meshsso.agents`, []string{"view meshsso.agents is missing"}},
 		"types and columns, all at once": {
 			`drop view meshsso.users; drop view meshsso.tenants;

@@ -35,11 +35,13 @@ const secretToken = "eyJhbGciOi.very-secret.part"
 
 // fake answers whatever a test wants.
 type fake struct {
+	pool    *authsvc.PoolIdentity
 	err     error
 	panics  bool
 	subject authsvc.Subject
 	readAt  time.Time
 	since   time.Time // what was asked for last
+	mapErr  error
 }
 
 func (f *fake) Authenticate(ctx context.Context, token authsvc.Token) (*authsvc.Identity, authsvc.Subject, error) {
@@ -103,6 +105,8 @@ func (s *safeBuffer) String() string {
 
 type bench struct {
 	fake   *fake
+	keeper *keeper
+	api    *grpcapi.Server
 	log    *safeBuffer
 	reg    *prometheus.Registry
 	health *grpcapi.Health
@@ -115,12 +119,12 @@ func newBench(t *testing.T) *bench {
 	b := &bench{fake: &fake{}, log: &safeBuffer{}, reg: prometheus.NewRegistry()}
 	log := slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	srv, health := grpcapi.NewServer(log)
-	b.health = health
-	api := &grpcapi.Server{
-		Auth: b.fake, Mapper: b.fake, Groups: b.fake, Policy: b.fake, Metrics: grpcapi.NewMetrics(b.reg), Log: log,
+	b.health, b.keeper = health, &keeper{fake: b.fake}
+	b.api = &grpcapi.Server{
+		Auth: b.fake, Sessions: b.keeper, Mapper: b.fake, Groups: b.fake, Policy: b.fake, Metrics: grpcapi.NewMetrics(b.reg), Log: log,
 		Lifetime: 5 * time.Minute, Now: func() time.Time { return noon },
 	}
-	api.Register(srv)
+	b.api.Register(srv)
 	l := bufconn.Listen(1 << 20)
 	done := make(chan struct{})
 	go func() { defer close(done); _ = srv.Serve(l) }()

@@ -28,6 +28,7 @@ type Authenticator interface {
 // Mapper gives the reply for a person; meshbridge.Bridge does.
 type Mapper interface {
 	authsvc.UserMapper[*pb.ValidateTokenResponse]
+	PrincipalMapper
 	CheckDomain(domain string) error
 }
 
@@ -41,12 +42,13 @@ type GroupLister interface {
 type Server struct {
 	pb.UnimplementedAuthServiceServer
 
-	Auth    Authenticator
-	Mapper  Mapper
-	Groups  GroupLister
-	Policy  PolicySource
-	Metrics *Metrics
-	Log     *slog.Logger
+	Auth     Authenticator
+	Sessions SessionKeeper // nil: the session proxy is off
+	Mapper   Mapper
+	Groups   GroupLister
+	Policy   PolicySource
+	Metrics  *Metrics
+	Log      *slog.Logger
 
 	// Lifetime is how long an answer may be acted on, counted from when the oldest of what it is made of was read: the
 	// directory's cache lifetime.
@@ -79,6 +81,9 @@ func (s *Server) validate(ctx context.Context, req *pb.ValidateTokenRequest) (*p
 	if err != nil {
 		return nil, authsvc.Subject{}, err
 	}
+	if ofSession(req) {
+		return s.validateSession(ctx, req)
+	}
 	id, subject, err := s.Auth.Authenticate(ctx, authsvc.NewToken(req.GetToken()))
 	if err != nil {
 		return nil, subject, err
@@ -87,9 +92,14 @@ func (s *Server) validate(ctx context.Context, req *pb.ValidateTokenRequest) (*p
 	if err != nil {
 		return nil, subject, err
 	}
-	resp.FreshFor = durationpb.New(s.freshFor(id.ReadAt()))
+	return s.dated(resp, id.ReadAt()), subject, nil
+}
+
+// dated says of a reply how long it may be acted on, and by which policy.
+func (s *Server) dated(resp *pb.ValidateTokenResponse, readAt time.Time) *pb.ValidateTokenResponse {
+	resp.FreshFor = durationpb.New(s.freshFor(readAt))
 	resp.PolicyVersion = s.Policy.Policy().GetVersion()
-	return resp, subject, nil
+	return resp
 }
 
 // wanting asks the directory for nothing that was read longer ago than maxAge; none asks for nothing.

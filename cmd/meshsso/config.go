@@ -28,6 +28,7 @@ type config struct {
 	verifier *token.Verifier
 	db       database
 	conn     *pgx.ConnConfig
+	proxy    proxyConfig
 }
 
 // readConfig reports all faults at once.
@@ -44,6 +45,8 @@ func (c serveCmd) readConfig(e env) (config, error) {
 	if len(keyErrs) == 0 {
 		errs = append(errs, cfg.makeVerifier(keys))
 	}
+	cfg.proxy, err = c.readProxy(e.getenv, keys.jwt)
+	errs = append(errs, err)
 	cfg.db, err = readDatabase(e.getenv)
 	if errs = append(errs, err); err == nil {
 		cfg.conn, err = cfg.db.connConfig()

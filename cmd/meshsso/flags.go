@@ -26,6 +26,7 @@ type listenFlags struct {
 
 type serveFlags struct {
 	listenFlags
+	proxyFlags
 	Domains      string `group:"validation" env:"MESHSSO_DOMAINS" placeholder:"A,B" help:"MeshCentral domains to serve besides the default one, comma-separated."`
 	Leeway       string `group:"validation" env:"MESHSSO_LEEWAY" default:"30s" help:"How far ahead of our clock a token's nbf and iat may lie. exp has no leeway (${default})."`
 	DeviceRights string `group:"validation" env:"MESHSSO_DEVICE_RIGHTS" default:"links" placeholder:"links|group" help:"links: a user group with one link per device. group: each tenant's device group follows the database; see first: meshsso migrate devices --help (${default})."`

@@ -23,6 +23,8 @@ type env struct {
 type cli struct {
 	Serve       serveCmd       `cmd:"" help:"Answer the shim: validate tokens over gRPC until SIGTERM."`
 	Migrate     migrateCmd     `cmd:"" help:"Make, remove or show the schema meshsso in the platform's database; show what a change of device rights would move."`
+	Sessions    sessionsCmd    `cmd:"" help:"List or kill live sessions of the session proxy."`
+	Audit       auditCmd       `cmd:"" help:"Show who used which device through the session proxy, when, from where and for how long."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running serve on the same machine whether it is healthy: exit code 0 or 1."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
@@ -35,6 +37,8 @@ Secrets have no flags, because a command line can be read by every user of a mac
   AGENT_SIGN_KEY      the agents' signing secret, optional, a different one (serve)
   POSTGRES_PASSWORD   or DB_PASSWORD
   DATABASE_URL        postgres://user:password@host:5432/database
+  MESHSSO_SESSION_KEY what the session proxy's keys are made from, at least 32 bytes, the same on every replica; else JWT_SECRET (serve)
+  MESHCENTRAL_PASSWORD the service account's, for a MeshCentral without the shim (serve)
 
 The database is POSTGRES_HOST, _PORT, _USER, _PASSWORD, _DB; else DB_HOST, _PORT, _USER, _PASSWORD, _NAME; else DATABASE_URL. The port defaults to 5432; a host that begins with "/" is a socket directory. Connections to other machines are always verified TLS; POSTGRES_CA_FILE names a CA of your own.
 
@@ -42,6 +46,9 @@ Examples:
 
   meshsso migrate up
   meshsso serve
+  MESHCENTRAL_URL=https://mesh.internal meshsso serve --dashboard-origins https://dashboard.example
+  meshsso sessions list
+  meshsso audit --follow
   meshsso serve --listen tcp://127.0.0.1:7443 --log-level debug
   MESHSSO_CACHE_TTL=1m meshsso serve`
 
@@ -84,6 +91,7 @@ func run(ctx context.Context, args []string, e env) int {
 var groups = []kong.Group{
 	{Key: "listen", Title: "Where it listens:"},
 	{Key: "tls", Title: "Mutual TLS (needed for any address but a unix socket or loopback):"},
+	{Key: "proxy", Title: "Session proxy (off without MESHCENTRAL_URL):"},
 	{Key: "validation", Title: "Validation:"},
 	{Key: "cache", Title: "Cache and database:"},
 	{Key: "logs", Title: "Logs and metrics:"},

@@ -45,6 +45,7 @@ func (c serveCmd) Run(ctx context.Context, e env) error {
 		return err
 	}
 	defer a.pool.Close()
+	defer a.proxy.close()
 	defer a.server.Stop() // also if it never served: its workers wait already
 	return a.serve(ctx, cfg)
 }
@@ -61,7 +62,8 @@ type app struct {
 	server  *grpc.Server
 	health  *grpcapi.Health
 	metrics *prometheus.Registry
-	rights  string // the way of device rights, for the log
+	proxy   *sessionProxy // nil: off
+	rights  string        // the way of device rights, for the log
 }
 
 // newApp is the whole wiring: who talks to whom is visible here and nowhere else.
@@ -84,20 +86,32 @@ func newApp(ctx context.Context, cfg config, log *slog.Logger) (*app, error) {
 	cache := directory.NewCached(directory.NewPostgres(pool, cfg.queryTimeout, nil), cacheConfig(cfg.tuning))
 	monitor := &directory.Monitor{
 		Connect:  func(ctx context.Context) (*pgx.Conn, error) { return pgx.ConnectConfig(ctx, cfg.conn.Copy()) },
-		Check:    checkSchema,
-		OnUp:     func() { pool.Reset(); cache.Purge() },
 		OnChange: health.Set,
 		Log:      log,
 	}
 	people := directory.Gated{Inner: cache, Open: &monitor.Open}
 	bridge := meshbridge.New(meshbridge.Config{Domains: cfg.domains, Groups: cfg.cacheSize, Rights: cfg.rights, Log: log}, people)
 	service := &authsvc.Service{Verifier: cfg.verifier, Users: people, Tenants: people, Devices: people, Roles: claims.RoleRule{}}
+	proxy, err := newSessionProxy(ctx, cfg, surroundings{auth: service, people: people, policy: policy}, registry, log)
+	if err != nil {
+		pool.Close()
+		server.Stop()
+		return nil, err
+	}
 	api := &grpcapi.Server{
-		Auth: service, Mapper: bridge, Groups: bridge, Policy: policy, Metrics: grpcapi.NewMetrics(registry), Log: log, Lifetime: cfg.cacheTTL,
+		Auth: service, Sessions: proxy.keeper(cfg, people), Mapper: bridge, Groups: bridge, Policy: policy, Metrics: grpcapi.NewMetrics(registry), Log: log,
+		Lifetime: cfg.cacheTTL,
 	}
 	api.Register(server)
+	monitor.Check = func(ctx context.Context, conn *pgx.Conn) error {
+		if err := checkSchema(ctx, conn); err != nil {
+			return err
+		}
+		return proxy.check(ctx, conn)
+	}
+	monitor.OnUp = func() { pool.Reset(); proxy.reset(); cache.Purge() }
 	registerMetrics(registry, cache, bridge, pool, monitor)
-	return &app{log: log, pool: pool, monitor: monitor, server: server, health: health, metrics: registry, rights: cfg.rights.String()}, nil
+	return &app{log: log, pool: pool, monitor: monitor, server: server, health: health, metrics: registry, proxy: proxy, rights: cfg.rights.String()}, nil
 }
 
 func newPool(ctx context.Context, cfg config) (*pgxpool.Pool, error) {
@@ -141,7 +155,7 @@ func (a *app) firstLook(ctx context.Context, cfg config) error {
 		return nil
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	if err := checkSchema(look, conn); errors.Is(err, directory.ErrSchema) {
+	if err := a.monitor.Check(look, conn); errors.Is(err, directory.ErrSchema) {
 		return err
 	}
 	return nil
@@ -154,16 +168,23 @@ func (a *app) run(ctx context.Context, listener net.Listener) error {
 		defer close(watched)
 		a.monitor.Run(watchCtx)
 	}()
-	failed := make(chan error, 1)
+	failed := make(chan error, 2)
+	stopProxy, err := a.proxy.start(ctx, failed)
+	if err != nil {
+		stopWatch()
+		<-watched
+		return errors.Join(err, listener.Close())
+	}
 	go func() { failed <- a.server.Serve(listener) }()
 	a.log.Info("meshsso serving", "device_rights", a.rights, "listen", listener.Addr().String(), "version", versionText())
-	var err error
 	select {
 	case <-ctx.Done():
 		a.log.Info("draining")
+		stopProxy()
 		a.drain()
 		err = <-failed
 	case err = <-failed:
+		stopProxy()
 	}
 	stopWatch()
 	<-watched

@@ -6,6 +6,7 @@ const fs = require('fs');
 const path = require('path');
 const { startLab } = require('../lab');
 const { startStock } = require('../lab/stock');
+const { SESSIONS, createSessions } = require('../lab/internal');
 const { createPerson, cookieOf } = require('../lab/person');
 const { until } = require('../lab/process');
 const { openSocket, passwordHeader } = require('../lab/sockets');
@@ -18,6 +19,7 @@ const CAST = [
     { letter: 'G', email: 'gina@acme.example', rights: 0 }
 ];
 const SUPERADMIN = { letter: 'S', email: 'sue@platform.example' };
+const PRINCIPAL = { letter: 'P', email: 'tina@acme.example', rights: 1327304 }; // with what MeshCentral gave its page, straight at MeshCentral
 const OTHER = { letter: '?', email: 'bob@borealis.example', rights: 0 }; // of the other tenant
 const OWN = 'acme-frontdesk';
 const FOREIGN = 'borealis-dock';
@@ -26,10 +28,12 @@ const MISSING = 'node//' + crypto.createHash('sha384').update('a device that is 
 
 /** The lab, with somebody whose role is unknown. @param {object} [options] of startLab */
 async function protectedSite(say, options = {}) {
-    const lab = await startLab({ say, ...options });
+    const lab = await startLab({ say, cacheTtl: '30s', proxy: SESSIONS, ...options }); // a slow machine may hold an answer up for longer than the lab's usual second, and then sessions are suspended
     await lab.postgres.query("INSERT INTO users (email, full_name, tenant_id, role) SELECT 'gina@acme.example', 'Gina Guest', tenant_id, 'guest' FROM users WHERE email = 'tina@acme.example'");
     const signIn = (email) => async () => cookieOf(await lab.mesh.get('/?token=' + await lab.token(email), { accept: 'text/html' }));
-    return assemble({ protected: true, ...lab, lab }, [...CAST, SUPERADMIN], signIn);
+    const session = await createSessions(lab).open(PRINCIPAL.email, lab.agents[OWN]);
+    const enter = async () => cookieOf(await lab.mesh.get('/', { accept: 'text/html', ...session.headers() }));
+    return assemble({ protected: true, ...lab, lab }, [...CAST, SUPERADMIN, { ...PRINCIPAL, id: session.principal, signIn: enter }], signIn);
 }
 
 /** The same people with passwords. The superadmin is left out: there he may do everything, by design. */
@@ -46,7 +50,7 @@ async function assemble(ground, cast, signIn) {
         site.devices[where] = { id: agents[name].nodeId, name, dir: agents[name].dir, agent: agents[name] };
     }
     site.secretFile = (cell) => path.join(cell.device.dir || site.devices.own.dir, 'secret.txt');
-    for (const { letter, email } of cast) { site.people[letter] = createPerson(mesh, { letter, email, signIn: signIn(email), forbidden: forbiddenFor(letter, site) }); }
+    for (const who of cast) { site.people[who.letter] = createPerson(mesh, { signIn: signIn(who.email), ...who, forbidden: forbiddenFor(who.letter, site) }); }
     site.other = createPerson(mesh, { ...OTHER, signIn: signIn(OTHER.email) });
     Object.assign(site, administration(site, mesh, secrets));
     await site.enter();

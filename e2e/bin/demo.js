@@ -2,28 +2,36 @@
 'use strict';
 // `make demo`: the whole thing on this machine. See `--help`.
 
+const crypto = require('crypto');
 const fs = require('fs');
 const path = require('path');
 const { check } = require('../demo/check');
+const { checkProxy } = require('../demo/check-proxy');
 const { serveDashboard } = require('../demo/dashboard');
+const { createRecorder } = require('../demo/record');
 const { startLab } = require('../lab');
+const { createSearch } = require('../lab/leaks');
+const { namesAsText, namesOf } = require('../lab/mesh-names');
 const { CACHE } = require('../lab/paths');
 const { freePort } = require('../lab/ports');
 
 const HELP = `make demo                 brings up PostgreSQL, meshsso serve, a forked MeshCentral, two agents with screens, and a small
                           dashboard; Ctrl-C takes everything down again
 DEMO_CHECK=1 make demo    does one headless sign-in instead and prints one JSON object as its last line
+DEMO_CHECK=proxy make demo  the same through the session proxy, and looks for MeshCentral's names in all that the browser got
 
 DEMO_PORT=8765            the dashboard's port (loopback only)
 DEMO_DATABASE=nedb        MeshCentral's own database: nedb or postgres
 DEMO_NONCE=text           (check) echoed through the terminal; letters, digits, - and _
-DEMO_OUT=DIR              (check) keeps screenshots, the file listing and the browser's recorded traffic there
+DEMO_OUT=DIR              (check) keeps screenshots, the file listing and the browser's recorded traffic there; with proxy every
+                          byte, and the names that were looked for
 MESHSSO_LAB_DATABASE_URL  another PostgreSQL for the platform's tables: an empty database, or one that the lab made`;
 
 async function main() {
     if (process.argv.includes('--help')) { console.log(HELP); return 0; }
     const checking = Boolean(process.env.DEMO_CHECK);
-    if (checking && process.env.DEMO_CHECK !== '1') { throw new Error('DEMO_CHECK=' + process.env.DEMO_CHECK + ' is not known; DEMO_CHECK=1 is'); }
+    if (checking && !['1', 'proxy'].includes(process.env.DEMO_CHECK)) { throw new Error('DEMO_CHECK=' + process.env.DEMO_CHECK + ' is not known; DEMO_CHECK=1 and DEMO_CHECK=proxy are'); }
+    const direct = process.env.DEMO_CHECK === '1';
     const nonce = process.env.DEMO_NONCE || '';
     if (!/^[A-Za-z0-9_-]{0,64}$/.test(nonce)) { throw new Error('DEMO_NONCE may hold up to 64 letters, digits, - and _'); }
     const out = process.env.DEMO_OUT ? path.resolve(process.env.DEMO_OUT) : null;
@@ -36,14 +44,15 @@ async function main() {
     let lab = null, dashboard = null;
     try {
         const origin = 'http://localhost:' + port;
-        const starting = startLab({ say, database: process.env.DEMO_DATABASE || 'nedb', jwtAuth: { loginUrl: origin + '/', dashboardOrigins: [origin] } });
+        const starting = startLab({ say, database: process.env.DEMO_DATABASE || 'nedb', jwtAuth: { loginUrl: origin + '/', dashboardOrigins: [origin] }, ...(direct ? {} : proxied(origin)) });
         const interrupted = await Promise.race([starting.then(() => false), stopping.then(() => true)]);
         if (interrupted) { say('interrupted: stopping as soon as the start is through'); }
         lab = await starting;
         if (interrupted) { return 130; }
-        dashboard = await serveDashboard(lab, port);
+        const recorder = checking && !direct ? await recorderOf(lab, out) : null;
+        dashboard = await serveDashboard(lab, port, { api: direct ? null : lab.sessionApi, recorder });
         if (checking) {
-            const result = await check(lab, dashboard.url, { nonce, out, say });
+            const result = await (direct ? check(lab, dashboard.url, { nonce, out, say }) : checkProxy(dashboard.url, { recorder, nonce, out, say }));
             console.log(JSON.stringify(result));
             return result.ok ? 0 : 1;
         }
@@ -57,6 +66,18 @@ async function main() {
         if (lab) { await lab.stop(); }
         unlock();
     }
+}
+
+// MeshCentral has an address and a title of its own, so that either is known wherever it turns up.
+function proxied(origin) {
+    const [a, b] = [crypto.randomInt(2, 250), crypto.randomInt(2, 250)];
+    return { host: `127.${a}.${b}.77`, domain: { title: 'Lab' + crypto.randomBytes(6).toString('hex') }, proxy: { dashboards: [origin] } };
+}
+
+async function recorderOf(lab, out) {
+    const names = await namesOf(lab);
+    if (out) { fs.writeFileSync(path.join(out, 'names.json'), namesAsText(names), { mode: 0o600 }); }
+    return createRecorder({ file: out ? path.join(out, 'traffic.jsonl') : null, search: createSearch(names) });
 }
 
 function dashboardPort(checking) {

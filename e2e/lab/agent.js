@@ -10,7 +10,7 @@ const { run, start, until } = require('./process');
 /**
  * Starts Xvfb with a terminal in it, and an agent that shows it.
  * @param {string} dir an existing folder. @param {object} mesh of startMeshCentral. @param {object} options {meshId, name}
- * @returns {Promise<object>} {name, dir, stop(), restart()}
+ * @returns {Promise<object>} {name, dir, stop(), up(), down(), restart()}
  */
 async function startAgent(dir, mesh, { meshId, name }) {
     const started = []; // stopped in reverse, whatever fails on the way
@@ -25,7 +25,7 @@ async function startAgent(dir, mesh, { meshId, name }) {
         // It prints nothing: whether it is online is MeshCentral's to say.
         const agent = await keepRunning(() => start('meshagent', [path.join(dir, 'meshagent'), 'connect'], { log: path.join(dir, 'agent.log'), cwd: dir, env }));
         started.push(agent);
-        return { name, dir, stop, restart: agent.restart };
+        return { name, dir, stop, up: agent.up, down: () => agent.stop('SIGKILL'), restart: agent.restart }; // down: its screen stays
     } catch (err) {
         await stop();
         throw err;
@@ -41,7 +41,7 @@ async function keepRunning(startOne) {
     };
     const down = async (signal) => { const child = current; current = null; if (child !== null) { await child.stop(signal); } };
     await up();
-    return { stop: down, restart: async () => { await down('SIGKILL'); await up(); } };
+    return { up, stop: down, restart: async () => { await down('SIGKILL'); await up(); } };
 }
 
 async function installAgent(dir, mesh, meshId, name) {

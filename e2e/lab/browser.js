@@ -6,8 +6,8 @@ const { until } = require('./process');
 
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--test-third-party-cookie-phaseout'];
 
-/** Starts a headless browser. @returns {Promise<import('playwright-core').Browser>} */
-function startBrowser() { return chromium.launch({ executablePath: process.env.MESHSSO_CHROMIUM || '/usr/bin/chromium', args: FLAGS }); }
+/** Starts a headless browser. @param {string[]} [more] flags @returns {Promise<import('playwright-core').Browser>} */
+function startBrowser(more = []) { return chromium.launch({ executablePath: process.env.MESHSSO_CHROMIUM || '/usr/bin/chromium', args: FLAGS.concat(more) }); }
 
 /** A fresh profile that accepts the lab's certificate. */
 function newProfile(browser, options = {}) { return browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 900 }, ...options }); }
@@ -48,6 +48,36 @@ async function useFiles(page) {
     }, PATIENCE.timeout, 'a listing of files');
 }
 
+const TRANSFER = { timeout: 120000 };
+
+// What the files tab lists, each name without what stands beside it.
+const listed = (page) => page.$$eval('#p13files .filelist a', (links) => links.map((link) => link.textContent.trim()));
+
+/** Goes to a folder of the device, in the connected files tab; resolves when `name` is listed there. */
+async function goToFolder(page, folder, name) {
+    await page.click('#p13GoToFolderButton');
+    await page.fill('#p13folderinput', folder);
+    await page.click('#idx_dlgOkButton');
+    await until(async () => (await listed(page)).includes(name), PATIENCE.timeout, name + ' in the listing of files');
+}
+
+/** Uploads a file of this machine into the folder that shows; resolves when the page lists it with its whole size. */
+async function uploadFile(page, file, name) {
+    await page.click('#p13UploadButton');
+    await page.setInputFiles('#p13uploadinput', file);
+    await page.click('#idx_dlgOkButton');
+    await until(async () => (await listed(page)).includes(name) && !(await page.isVisible('#d2progressBar')), TRANSFER.timeout, 'the upload');
+}
+
+/** Clicks on a file of the folder that shows. Resolves to the browser's download, which is through. */
+async function downloadFile(page, name) {
+    const owner = page.page ? page.page() : page;
+    const [download] = await Promise.all([owner.waitForEvent('download', TRANSFER), page.click(`#p13files .filelist a:text-is("${name}")`)]);
+    const failure = await download.failure();
+    if (failure !== null) { throw new Error('the download of ' + name + ' failed: ' + failure); }
+    return download;
+}
+
 /** Connects the desktop tab and resolves to the number of distinct colours that its canvas shows (a blank one has 1). */
 async function useDesktop(page) {
     await page.waitForFunction(() => { const b = document.getElementById('connectbutton1'); return b && b.offsetParent !== null; }, null, PATIENCE);
@@ -72,4 +102,4 @@ async function looks(page) {
     }));
 }
 
-module.exports = { startBrowser, newProfile, deviceUrl, useTerminal, useFiles, useDesktop, looks };
+module.exports = { startBrowser, newProfile, deviceUrl, useTerminal, useFiles, goToFolder, uploadFile, downloadFile, useDesktop, looks };

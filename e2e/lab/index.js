@@ -10,13 +10,16 @@ const { installFork, startMeshCentral } = require('./meshcentral');
 const { ensurePrerequisites } = require('./prerequisites');
 const { makeSecrets, startPostgres } = require('./postgres');
 const { until } = require('./process');
+const { switchProxyOn } = require('./proxy');
 const { buildSidecar, startSidecar } = require('./sidecar');
 const { listNodes, openSocket, passwordHeader } = require('./sockets');
+const { makeGroup } = require('./stock');
 const { claimsOf, sign } = require('./tokens');
 
 /**
  * Brings the lab up.
- * @param {object} [options] {database: 'nedb'|'postgres' (MeshCentral's), agents: boolean, version, say(text), jwtAuth, cacheTtl, port, debug, env}
+ * @param {object} [options] {database: 'nedb'|'postgres' (MeshCentral's), agents: boolean, version, say(text), jwtAuth, cacheTtl, port, host, debug, env,
+ *   proxy: {dashboards, env}, see proxy.js, stock: MeshCentral knows nothing of MeshSSO, whose session proxy uses a service account}
  * @returns {Promise<object>} see the end of this function; `stop()` takes everything down and is safe to call twice.
  */
 async function startLab(options = {}) {
@@ -44,12 +47,14 @@ async function startLab(options = {}) {
         say('installing MeshCentral ' + (options.version || '') + ' and applying the fork tool (once a checkout)');
         const fork = await installFork(options.version);
         say('starting MeshCentral');
-        const jwtAuth = { address: sidecar.address, ...options.jwtAuth };
-        const mesh = await startMeshCentral(room('meshcentral'), fork, { jwtAuth, secrets, database: options.database, postgres, port: options.port, debug: options.debug, env: options.env, settings: options.settings, domain: options.domain });
+        // The hooks of the fork do nothing unless its configuration names MeshSSO.
+        const jwtAuth = options.stock ? undefined : { address: sidecar.address, ...options.jwtAuth };
+        const mesh = await startMeshCentral(room('meshcentral'), fork, { jwtAuth, secrets, database: options.database, postgres, port: options.port, host: options.host, debug: options.debug, env: options.env, settings: options.settings, domain: options.domain });
         stops.push(() => mesh.stop());
-        const lab = { dir, secrets, postgres, sidecar, mesh, stop, ask: createAsker(sidecar.socket), agents: {} };
+        const lab = { dir, stock: options.stock === true, secrets, postgres, sidecar, mesh, stop, ask: createAsker(sidecar.socket), agents: {} };
         stops.push(async () => lab.ask.close());
         Object.assign(lab, people(lab));
+        if (options.proxy) { say('switching the session proxy on'); await switchProxyOn(lab, options.proxy); }
         if (options.agents !== false) { await enrol(lab, say, room, stops); }
         return lab;
     } catch (err) {
@@ -66,22 +71,32 @@ function people({ postgres, secrets }) {
     return { person, token };
 }
 
-// One device a tenant: its device group is made by the first sign-in of its technician, as in production.
+// One device a tenant.
 async function enrol(lab, say, room, stops) {
     const { rows } = await lab.postgres.query("SELECT a.agent_id, a.hostname, u.email FROM agents a JOIN users u ON u.tenant_id = a.tenant_id AND u.role = 'technician' ORDER BY a.agent_id");
     for (const { agent_id: id, hostname, email } of rows) {
         say('starting a screen and an agent: ' + hostname);
         const token = await lab.token(email);
-        await lab.mesh.get('/?token=' + token);
-        const { tenant } = await lab.ask.validate(token);
+        const meshId = lab.stock ? await groupOfAdmin(lab, hostname) : await groupBySignIn(lab, token);
         const before = new Set((await nodesOfAdmin(lab)).map((node) => node._id));
-        const agent = await startAgent(room(hostname), lab.mesh, { meshId: tenant.deviceGroupId, name: hostname });
+        const agent = await startAgent(room(hostname), lab.mesh, { meshId, name: hostname });
         stops.push(() => agent.stop());
         const node = await until(async () => (await nodesOfAdmin(lab)).find((candidate) => !before.has(candidate._id)), 30000, 'the agent of ' + hostname + ' did not enrol');
         await lab.postgres.query('UPDATE agents SET meshcentral_nodeid = $1 WHERE agent_id = $2', [node._id, id]);
         lab.agents[hostname] = Object.assign(agent, { nodeId: node._id, agentId: id });
         await lab.ask.validate(token, { maxAge: { seconds: 0, nanos: 0 } }); // the sidecar reads the row anew, whatever it remembers
     }
+}
+
+// A tenant's device group is made by the first sign-in of its technician, as in production.
+async function groupBySignIn(lab, token) {
+    await lab.mesh.get('/?token=' + token);
+    return (await lab.ask.validate(token)).tenant.deviceGroupId;
+}
+
+async function groupOfAdmin(lab, name) {
+    const socket = openSocket(lab.mesh.url, '/control.ashx', { headers: passwordHeader('admin', lab.secrets.admin) });
+    try { return await makeGroup(socket, 'group of ' + name); } finally { socket.close(); }
 }
 
 /** Every device of the server, seen by MeshCentral's own administrator with a password. */

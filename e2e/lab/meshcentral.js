@@ -35,23 +35,24 @@ async function installFork(version = VERSION) {
 /**
  * Starts a MeshCentral on loopback.
  * @param {string} dir an existing folder for its data. @param {string} fork of installFork.
- * @param {object} options {jwtAuth, secrets, database: 'nedb'|'postgres', postgres, settings, domain, port}
+ * @param {object} options {jwtAuth, secrets, database: 'nedb'|'postgres', postgres, settings, domain, port, host}
  */
 async function startMeshCentral(dir, fork, options) {
-    const port = await freePort(options.port);
+    const host = options.host || '127.0.0.1'; // or another address of the loopback network
+    const port = await freePort(options.port, host);
     const data = path.join(dir, 'data');
     fs.mkdirSync(data, { recursive: true });
     const settings = {
-        cert: '127.0.0.1', WANonly: true, port, portBind: '127.0.0.1', redirPort: 0, mpsPort: 0, exactPorts: true, selfUpdate: false, autoBackup: false, amtManager: false,
+        cert: host, WANonly: true, port, portBind: host, redirPort: 0, mpsPort: 0, exactPorts: true, selfUpdate: false, autoBackup: false, amtManager: false,
         noAgentUpdate: true, agentTimeStampServer: false, no2FactorAuth: true, allowFraming: true, manageAllDeviceGroups: ['user//admin'], ...options.settings
     };
     if (options.jwtAuth) { settings.jwtAuth = options.jwtAuth; }
     if (options.database === 'postgres') {
-        const { host, port: dbPort, user, password } = options.postgres;
-        settings.postgres = { host, port: dbPort, user, password, database: 'meshcentral' };
+        const { host: dbHost, port: dbPort, user, password } = options.postgres;
+        settings.postgres = { host: dbHost, port: dbPort, user, password, database: 'meshcentral' };
     }
     fs.writeFileSync(path.join(data, 'config.json'), JSON.stringify({ settings, domains: { '': { title: 'Lab', newAccounts: false, ...options.domain } } }), { mode: 0o600 });
-    borrowCertificates(data);
+    if (!options.host) { borrowCertificates(data); } // which are the usual address's
     const log = path.join(dir, 'meshcentral.log');
     const base = [process.execPath, '--disable-proto=delete', path.join(fork, 'meshcentral.js'), '--datapath', data, '--filespath', path.join(dir, 'files')];
     const env = { ...process.env, ...options.env };
@@ -65,9 +66,10 @@ async function startMeshCentral(dir, fork, options) {
         running = await start('MeshCentral', base.concat('--debug', options.debug || 'web', '--launch', '1'), { log, cwd: dir, env, stdin: 'hold', ready: /server running on|Server running on/, timeoutMs: 90000 });
     };
     await up();
-    keepCertificates(data);
-    const url = 'https://127.0.0.1:' + port;
-    return { dir, data, url, port, log, fork, output: () => fs.readFileSync(log, 'utf8'), start: up, stop: (signal = 'SIGKILL') => running.stop(signal), pid: () => running.pid, exited: () => running.exited, get: (target, headers) => get(url + target, headers) };
+    if (!options.host) { keepCertificates(data); }
+    const url = 'https://' + host + ':' + port;
+    const names = options.domain?.title ? { title: options.domain.title } : {}; // what else names it, for the search for leaks
+    return { dir, data, url, port, log, fork, names, output: () => fs.readFileSync(log, 'utf8'), start: up, stop: (signal = 'SIGKILL') => running.stop(signal), pid: () => running.pid, exited: () => running.exited, get: (target, headers) => get(url + target, headers) };
 }
 
 // Making certificates takes seconds of a start; an earlier instance's do as well.

@@ -7,9 +7,9 @@ const { openSocket } = require('./sockets');
 
 /**
  * @param {object} mesh of startMeshCentral.
- * @param {object} who {letter, email, signIn(): Promise<string> of a session's cookie, forbidden: string[] never to be heard}
+ * @param {object} who {letter, email, id (of the account, if it is not the e-mail's), signIn(): Promise<string> of a session's cookie, forbidden: string[] never to be heard}
  */
-function createPerson(mesh, { letter, email, signIn, forbidden = [] }) {
+function createPerson(mesh, { letter, email, id = 'user//' + email, signIn, forbidden = [] }) {
     const leaks = []; // {word, where, text: what is around it, without what could be a credential} of what this person should not have received
     const open = new Set();
     let cookie = null, page = '', control = null;
@@ -66,7 +66,7 @@ function createPerson(mesh, { letter, email, signIn, forbidden = [] }) {
     }
 
     return {
-        letter, email, id: 'user//' + email, leaks, enter, request, socket, channel, ask,
+        letter, email, id, leaks, enter, request, socket, channel, ask,
         get cookie() { return cookie; },
         /** The page's own credentials, as the rendered HTML has them. */
         pageCookies: () => ({ auth: /authCookie = '([^']+)'/.exec(page)[1], rauth: /authRelayCookie = '([^']+)'/.exec(page)[1] }),

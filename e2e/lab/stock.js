@@ -13,10 +13,10 @@ const { until } = require('./process');
 const { listNodes, openSocket, passwordHeader } = require('./sockets');
 
 /**
- * @param {object} plan {accounts: [{email, rights: mask on the first device, 0 for none}], devices: [names], say(text)}
+ * @param {object} plan {accounts: [{email, rights: mask on the first device, 0 for none}], devices: [names], say(text), version, domain: its configuration}
  * @returns {Promise<object>} {mesh, secrets, agents: name → {nodeId, dir}, signIn(email): cookie, stop()}
  */
-async function startStock({ accounts, devices, say = () => { } }) {
+async function startStock({ accounts, devices, say = () => { }, version, domain }) {
     const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'meshsso-stock-'));
     const stops = [];
     const stop = async () => {
@@ -28,7 +28,7 @@ async function startStock({ accounts, devices, say = () => { } }) {
         const secrets = makeSecrets(path.join(dir, 'secrets.json'));
         say('starting MeshCentral without MeshSSO');
         // The hooks of the fork do nothing unless its configuration names MeshSSO.
-        const mesh = await startMeshCentral(room('meshcentral'), await installFork(), { secrets });
+        const mesh = await startMeshCentral(room('meshcentral'), await installFork(version), { secrets, domain });
         stops.push(() => mesh.stop());
         const admin = openSocket(mesh.url, '/control.ashx', { headers: passwordHeader('admin', secrets.admin) });
         await admin.next((m) => m.action === 'serverinfo');
@@ -51,7 +51,9 @@ async function startStock({ accounts, devices, say = () => { } }) {
     }
 }
 
+/** A device group of the administrator's. @param {object} admin its control socket */
 async function makeGroup(admin, name) {
+    await admin.next((m) => m.action === 'serverinfo');
     admin.send({ action: 'createmesh', meshname: name, meshtype: 2, responseid: name });
     return (await admin.next((m) => m.action === 'createmesh' && m.responseid === name)).meshid;
 }
@@ -71,4 +73,4 @@ async function login(mesh, email, password) {
     return cookieOf(answer); // whether it is worth something shows at the next page
 }
 
-module.exports = { startStock };
+module.exports = { login, makeGroup, startStock };

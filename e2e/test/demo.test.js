@@ -45,6 +45,25 @@ describe('make demo', { timeout: 280000 }, () => {
         assert.deepEqual(labs(), before);
     });
 
+    test('DEMO_CHECK=proxy does it through the session proxy; nothing of MeshCentral is in what the browser got, and all of that is kept', async () => {
+        const out = fs.mkdtempSync(path.join(os.tmpdir(), 'demo-out-'));
+        const demo = makeDemo({ DEMO_CHECK: 'proxy', DEMO_NONCE: 'nonce-43', DEMO_OUT: out });
+        assert.equal(await demo.ended, 0, demo.err + demo.out);
+        const result = JSON.parse(demo.out.trim().split('\n').pop());
+        assert.match(result.terminal, /^hello-\d+-nonce-43$/);
+        assert.ok(result.ok === true && result.files > 0 && result.desktopColours > 1 && result.loginForm === false && result.tokenInAddressBar === false && result.leaks === 0 && result.bytesInspected > 1e6, JSON.stringify(result));
+        assert.deepEqual(Object.keys(result), ['ok', 'terminal', 'files', 'desktopColours', 'loginForm', 'tokenInAddressBar', 'seconds', 'via', 'leaks', 'bytesInspected']);
+        assert.equal(result.via, 'proxy');
+        for (const name of ['terminal.png', 'files.png', 'desktop.png', 'files.txt']) { assert.ok(fs.statSync(path.join(out, name)).size > 0, name); }
+        const names = JSON.parse(fs.readFileSync(path.join(out, 'names.json'), 'utf8'));
+        const { host: [host] } = names;
+        const kept = fs.readFileSync(path.join(out, 'traffic.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+        const received = kept.filter(({ direction }) => direction === 'received').map(({ text, base64 }) => text ?? Buffer.from(base64, 'base64').toString('latin1'));
+        assert.ok(received.some((text) => text.includes('nonce-43')), 'the terminal is among it');
+        assert.ok(received.join('').length > 1e6 && !received.some((text) => text.includes(host)), 'another search of the same');
+        fs.rmSync(out, { recursive: true });
+    });
+
     test('a dashboard for its own origin only; a second demo and a taken port are told clearly; Ctrl-C takes all down', async () => {
         const before = labs();
         const taken = net.createServer().listen(0, '127.0.0.1');

@@ -8,6 +8,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const { nodesOfAdmin, startLab } = require('../lab');
+const { until } = require('../lab/process');
 const { slowSidecar } = require('../lab/slow');
 const { listNodes, openSocket, passwordHeader } = require('../lab/sockets');
 const { openTerminal, runIn } = require('../lab/tunnel');
@@ -19,7 +20,7 @@ describe('hooks', { timeout: 280000 }, () => {
     before(async () => {
         scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'meshsso-slow-'));
         slow = await slowSidecar(scratch, 0);
-        lab = await startLab({ cacheTtl: '30s', jwtAuth: { address: slow.address, cookieName: 'dashboard' }, onSidecar: (sidecar) => slow.forwardTo(sidecar.socket) });
+        lab = await startLab({ cacheTtl: '30s', jwtAuth: { address: slow.address, cookieName: 'dashboard' }, onSidecar: (sidecar) => slow.forwardTo(sidecar.socket), env: { NODE_OPTIONS: '--require ' + require.resolve('../lab/hold'), MESHSSO_LAB_HOLD: path.join(scratch, 'hold') } });
         token = await lab.token('tina@acme.example');
     });
     after(async () => { if (lab) { await lab.stop(); } await slow.close(); fs.rmSync(scratch, { recursive: true, force: true }); });
@@ -140,7 +141,6 @@ describe('hooks', { timeout: 280000 }, () => {
         } finally { slow.delay(0); }
         const admin = openSocket(lab.mesh.url, '/control.ashx', { headers: passwordHeader('admin', lab.secrets.admin) });
         await admin.next((m) => m.action === 'userinfo');
-        const { until } = require('../lab/process');
         await until(async () => {
             const from = admin.messages.length;
             admin.send({ action: 'wssessioncount' });
@@ -148,6 +148,23 @@ describe('hooks', { timeout: 280000 }, () => {
             return !('user//tina@acme.example' in wssessions);
         }, 10000, 'no session of hers is counted');
         admin.close();
+    });
+
+    test('somebody whose token ends while MeshCentral sets the control channel up gets none, and MeshCentral goes on', async () => {
+        const hold = path.join(scratch, 'hold');
+        await lab.postgres.query("INSERT INTO users (email, full_name, tenant_id, role) SELECT 'leo@acme.example', 'Leo Leaver', tenant_id, role FROM users WHERE email = 'tina@acme.example'");
+        const pid = lab.mesh.pid();
+        fs.writeFileSync(hold, '');
+        const soon = await lab.token('leo@acme.example', { exp: Math.floor(Date.now() / 1000) + 3 });
+        const socket = openSocket(lab.mesh.url, '/control.ashx?token=' + soon);
+        await socket.opened;
+        await until(() => lab.mesh.output().includes('JWT auth ok for user//leo@acme.example'), 10000, 'he is let in');
+        await until(() => /JWT session ended: .*leo@acme/.test(lab.mesh.output()), 20000, 'and out again');
+        fs.rmSync(hold);
+        await socket.closed;
+        assert.deepEqual(socket.messages.filter((m) => m.action === 'userinfo'), []);
+        assert.equal((await lab.mesh.get('/health.ashx')).status, 200);
+        assert.equal(lab.mesh.pid(), pid);
     });
 
     test('MeshCentral goes on while a validation waits', async () => {
@@ -164,7 +181,6 @@ describe('hooks', { timeout: 280000 }, () => {
     test('a sidecar that does not answer in time is an outage, not a verdict', async () => {
         slow.delay(5000);
         try { assert.equal((await lab.mesh.get('/?token=' + token, HTML)).status, 503); } finally { slow.delay(0); }
-        const { until } = require('../lab/process');
         await until(async () => (await lab.mesh.get('/?token=' + token, HTML)).status === 200, 20000, 'sign-in works again');
     });
 
@@ -188,7 +204,6 @@ describe('hooks', { timeout: 280000 }, () => {
     test('agents connect and reconnect, and an agent that came back works', async () => {
         const agent = lab.agents['acme-frontdesk'];
         await agent.restart();
-        const { until } = require('../lab/process');
         await until(async () => (await nodesOfAdmin(lab)).some((node) => node._id === agent.nodeId && node.conn === 1), 60000, 'the agent is back');
         const control = openSocket(lab.mesh.url, '/control.ashx?token=' + token);
         await until(async () => (await listNodes(control)).some((node) => node._id === agent.nodeId && Object.keys(node.links || {}).some((id) => id.startsWith('ugrp/'))), 20000, 'its document has the link that the page needs');

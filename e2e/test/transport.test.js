@@ -9,6 +9,7 @@ const forge = require('node-forge');
 const { after, before, describe, test } = require('node:test');
 const { createClient } = require('../../js-shim/lib/client');
 const { readConfig } = require('../../js-shim/lib/config');
+const { certificate } = require('../lab/certificate');
 const { freePort } = require('../lab/ports');
 const { makeSecrets, startPostgres } = require('../lab/postgres');
 const { buildSidecar, startSidecar } = require('../lab/sidecar');
@@ -80,16 +81,4 @@ function authority(dir) {
             return files;
         }
     };
-}
-
-function certificate(publicKey, subject, issuer, extensions) {
-    const cert = forge.pki.createCertificate();
-    cert.publicKey = publicKey;
-    cert.serialNumber = '00' + forge.util.bytesToHex(forge.random.getBytesSync(15));
-    cert.validity.notBefore = new Date(Date.now() - 60_000);
-    cert.validity.notAfter = new Date(Date.now() + 3_600_000);
-    cert.setSubject(subject);
-    cert.setIssuer(issuer);
-    cert.setExtensions(extensions);
-    return cert;
 }

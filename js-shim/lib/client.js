@@ -58,6 +58,7 @@ function createClient(config) {
 
     return {
         validate: ({ maxAgeMs, ...request }) => call('validateToken', { ...request, maxAge: duration(maxAgeMs) }),
+        endedSessions: (ids) => call('endedSessions', { ids }),
         groupLinks: (group, version, maxAgeMs) => call('getGroupLinks', { group, version, maxAge: duration(maxAgeMs) }),
         deviceGroups: (domain, maxAgeMs) => call('listDeviceGroups', { domain, maxAge: duration(maxAgeMs) }),
         policy: (version, meshcentralVersion) => call('getPolicy', { version, meshcentralVersion }),

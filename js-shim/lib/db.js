@@ -1,6 +1,8 @@
 'use strict';
 // MeshCentral's database through MeshCentral's own functions, as promises.
 
+const { isPrincipalId } = require('./ids');
+
 /** @param {object} parent MeshCentral's server object. */
 function createStore(parent) {
     const { db, common } = parent;
@@ -41,22 +43,30 @@ function createStore(parent) {
  * People of ours live in MeshCentral's memory only: a restart or a removed shim leaves no account and no right behind.
  * MeshCentral saves user objects from dozens of places (a changed language is enough), so its two write functions skip ours.
  * A socket that closes late saves the object of somebody who has just ended: ours by the object, not only by the id.
+ * Of principals, whose ids are known by their shape, nothing is written at all: no page state, and no link anywhere.
  * @param {object} db MeshCentral's database object. @param {(user: object) => boolean} isOurs @param {(id: string) => boolean} isPerson
  */
 function keepOutOfDatabase(db, isOurs, isPerson) {
     const { Set: set, SetUser: setUser } = db;
-    db.SetUser = function (user, ...rest) { if (user != null && isOurs(user)) { return; } return setUser.call(db, user, ...rest); };
+    const kept = (user) => isPrincipalId(user._id) || isOurs(user);
+    db.SetUser = function (user, ...rest) { if (user != null && kept(user)) { return; } return setUser.call(db, user, ...rest); };
     db.Set = function (doc, func) {
-        if (doc != null && doc.type === 'user' && isOurs(doc)) { if (func) { func(null); } return; }
+        if (doc != null && ((doc.type === 'user' && kept(doc)) || isStateOfPrincipal(doc))) { if (func) { func(null); } return; }
         return set.call(db, withoutPeople(doc), func);
     };
 
     // Groups keep their links to people of ours in memory only, too.
     function withoutPeople(doc) {
-        if (doc == null || (doc.type !== 'mesh' && doc.type !== 'ugrp') || !doc.links) { return doc; }
-        const kept = Object.entries(doc.links).filter(([id]) => !isPerson(id));
-        return { ...doc, links: Object.fromEntries(kept) };
+        if (doc == null || !HOLDERS.has(doc.type) || !doc.links) { return doc; }
+        const goes = (id) => isPrincipalId(id) || (doc.type !== 'node' && isPerson(id));
+        if (!Object.keys(doc.links).some(goes)) { return doc; }
+        return { ...doc, links: Object.fromEntries(Object.entries(doc.links).filter(([id]) => !goes(id))) };
     }
 }
+
+const HOLDERS = new Set(['mesh', 'ugrp', 'node']);
+
+// MeshCentral's page state, picture and notes of an account: the account's id behind a prefix.
+function isStateOfPrincipal({ _id: id }) { return typeof id === 'string' && /^(?:ws|im|ntp?)user\//.test(id) && isPrincipalId(id.slice(id.indexOf('user/'))); }
 
 module.exports = { createStore, keepOutOfDatabase };

@@ -1,19 +1,24 @@
 'use strict';
-// The people who are signed in through us, as user objects in MeshCentral's memory.
+// The people who are signed in through us, as user objects in MeshCentral's memory; and the principals of the proxy's sessions,
+// each of which is one person on one device, with an account id of its own that nobody else can have.
 
 const { Denied } = require('./denied');
 const { checkedLinks } = require('./groups');
-const { isFoldedEmail } = require('./ids');
+const { isFoldedEmail, poolId, principalId } = require('./ids');
 const { both, union } = require('./rights');
 
 const FULL = 0xFFFFFFFF; // a full site administrator
+// Site rights that take something away: locked, no new groups, no tools, settings locked, no new devices. A principal has no other.
+const RESTRICTING = 32 | 64 | 128 | 1024 | 4096;
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const POOL = 'tenant:'; // begins the subject of a tenant's pool, in whose name the proxy asks which devices are online
 const NOTHING = { group: null, links: new Map(), meshes: new Map() };
 
 /**
  * @param {object} webserver MeshCentral's web server object. @param {object} parts {accounts, groups, meshes, nodes, placement, meshLinks, now, changed()}
  */
 function createPeople(webserver, { accounts, groups, meshes, nodes, placement, meshLinks, now, changed }) {
-    const people = new Map(); // user id → {user, group, links, meshes, ticket, lead}
+    const people = new Map(); // user id → {user, sessionId (of a principal), group, links, meshes, ticket, lead}
     const made = new WeakSet(); // every user object that came from here, also of people who have ended
 
     /**
@@ -21,19 +26,20 @@ function createPeople(webserver, { accounts, groups, meshes, nodes, placement, m
      *   MeshCentral's documents following}.
      * @param {number} ticket rising, drawn before the validation was asked for: an answer that was overtaken by a later one
      *   changes nothing, or a right that was taken away meanwhile would come back
-     * @param {string} token whose answer it is. MeshCentral has one account for all tokens of a person: the one that was
-     *   presented last leads, and the timely questions about the others do not change what the account may do.
+     * @param {string} token (or id of the proxy's session) whose answer it is. MeshCentral has one account for all tokens of a
+     *   person: the one that was presented last leads, and the timely questions about the others do not change what the account may do.
      * @param {boolean} presented false for a question of the shim's own
      */
     async function admit(reply, ticket, token, presented) {
         const asked = now();
         const wish = wishOf(reply);
         if (wish.expires <= asked) { throw new Denied('TOKEN_EXPIRED'); }
-        await accounts.settle(wish, ticket);
+        const { settle, confirm } = (wish.sessionId === null) ? accounts : PRINCIPALS;
+        await settle(wish, ticket);
         if (reply.tenant) { await meshes.ensure(reply.tenant); }
         if (reply.userGroup) { await groups.ensure(reply.userGroup); }
         if (wish.meshes.size > 0) { await placement.settle(reply.tenant); }
-        accounts.confirm(wish); // MeshCentral may have made an account while we waited, or the e-mail passed to another person
+        confirm(wish); // MeshCentral may have made an account while we waited, or the e-mail passed to another person
         const person = people.get(wish.id) || enter(wish);
         let settled = null;
         if (ticket >= person.ticket && (presented || person.lead === null || person.lead === token)) {
@@ -44,6 +50,15 @@ function createPeople(webserver, { accounts, groups, meshes, nodes, placement, m
         reach.text = JSON.stringify([reach.group, reach.siteadmin, [...reach.links], [...reach.meshes]]);
         return { user: person.user, expires: wish.expires, freshFor: Math.max(0, wish.freshFor - (now() - asked)), reach, settled };
     }
+
+    // Nothing can have been left under an id that was never used before, and accounts of that shape are not let in (reserve.js).
+    const PRINCIPALS = {
+        async settle() { },
+        confirm({ id, sessionId }) {
+            const person = people.get(id);
+            if ((person !== undefined && person.sessionId !== sessionId) || (webserver.users[id] !== undefined && !holds(id))) { throw new Denied('ACCOUNT_CONFLICT', 'the id of a principal is taken'); }
+        }
+    };
 
     /** A token leads no longer: the next answer about another one of the same person may. */
     function unlead(id, token) {
@@ -60,7 +75,7 @@ function createPeople(webserver, { accounts, groups, meshes, nodes, placement, m
     function enter(wish) {
         const seconds = Math.floor(now() / 1000);
         const user = { type: 'user', _id: wish.id, emailVerified: true, domain: wish.domain, links: {}, creation: seconds, login: seconds, access: seconds };
-        const person = { user, since: now(), group: null, links: new Map(), meshes: new Map(), ticket: 0, lead: null };
+        const person = { user, sessionId: wish.sessionId, since: now(), group: null, links: new Map(), meshes: new Map(), ticket: 0, lead: null };
         made.add(user);
         people.set(wish.id, person);
         return person;
@@ -82,6 +97,8 @@ function createPeople(webserver, { accounts, groups, meshes, nodes, placement, m
         }
         if (wish.group) { groupMembership(person); }
         if (before !== JSON.stringify([user.links, user.siteadmin, user.name])) { announce(user); changed(); }
+        // A principal is nowhere but in memory: its page gets the link in the answers that it is sent (guard/answers.js).
+        if (person.sessionId !== null) { return null; }
         return (wish.links.size > 0 || former.size > 0) ? nodes.setHolder(user._id, wish.links) : null;
     }
 
@@ -141,8 +158,12 @@ function createPeople(webserver, { accounts, groups, meshes, nodes, placement, m
         const { parent } = webserver;
         parent.DispatchEvent([user._id], webserver, 'resubscribe');
         const event = { etype: 'user', userid: user._id, username: user.name, account: webserver.CloneSafeUser(user), action: 'accountchange', domain: user.domain, nolog: 1 };
-        parent.DispatchEvent(['*', 'server-users', user._id], webserver, event);
+        parent.DispatchEvent(isPrincipal(user._id) ? [user._id] : ['*', 'server-users', user._id], webserver, event);
     }
+
+    function isPool(id) { return isPrincipal(id) && people.get(id).sessionId.startsWith(POOL); }
+
+    function isPrincipal(id) { return holds(id) && people.get(id).sessionId !== null; }
 
     /** Takes a person out of MeshCentral. What was open for him is closed by whoever calls (live.js), the control sockets here too. */
     function end(id) {
@@ -152,7 +173,7 @@ function createPeople(webserver, { accounts, groups, meshes, nodes, placement, m
         people.delete(id);
         if (held) { delete webserver.users[id]; }
         if (person.group) { groups.leave(person.group, person.user); }
-        if (person.links.size > 0) { nodes.setHolder(id, new Map()); }
+        if (person.links.size > 0 && person.sessionId === null) { nodes.setHolder(id, new Map()); }
         meshLinks.setMember(person.user, person.meshes, new Map());
         webserver.parent.DispatchEvent([id], webserver, 'close');
     }
@@ -160,7 +181,7 @@ function createPeople(webserver, { accounts, groups, meshes, nodes, placement, m
     return {
         admit, end,
         repair, repairMembers, maskOf, sessionMask, sessionMasks, isSiteAdmin, unlead,
-        has: holds,
+        has: holds, isPrincipal, isPool,
         /** Since when (ms) a person is here; Infinity if he is not. */
         since: (id) => (holds(id) ? people.get(id).since : Infinity),
         userOf: (id) => (holds(id) ? people.get(id).user : null),
@@ -173,13 +194,32 @@ function wishOf(reply) {
     const user = reply && reply.user;
     const [expires, freshFor] = [milliseconds(reply && reply.expiresAt), milliseconds(reply && reply.freshFor)];
     const parts = (user && typeof user.id === 'string') ? user.id.split('/') : [];
-    const sound = parts.length === 3 && parts[0] === 'user' && parts[1] === user.domain && isFoldedEmail(parts[2]) &&
+    const links = splitLinks((user && user.links) || []);
+    const named = reply && reply.session ? isPrincipalOf(reply, links) : isFoldedEmail(parts[2]);
+    const sound = parts.length === 3 && parts[0] === 'user' && parts[1] === user.domain && named &&
         Number.isFinite(expires) && Number.isFinite(freshFor) && freshFor >= 0 && Number.isInteger(user.siteadmin) && typeof user.name === 'string' && user.name !== '';
     if (!sound) { throw new Denied('INTERNAL', 'the sidecar answered a user out of shape'); }
     return {
         id: user.id, name: user.name, realName: user.realName, email: user.email, domain: user.domain, siteadmin: user.siteadmin,
-        tenantId: user.tenantId, userId: user.userId, expires, freshFor, group: reply.userGroup ? reply.userGroup.id : null, ...splitLinks(user.links || [])
+        sessionId: reply.session ? reply.session.id : null,
+        tenantId: user.tenantId, userId: user.userId, expires, freshFor, group: reply.userGroup ? reply.userGroup.id : null, ...links
     };
+}
+
+function isPrincipalOf(reply, links) {
+    if (reply.userGroup || (reply.user.siteadmin & ~RESTRICTING) !== 0) { return false; }
+    const { id } = reply.session;
+    return (typeof id === 'string' && id.startsWith(POOL)) ? isPoolOf(reply, id.slice(POOL.length)) : isSessionOf(reply, links);
+}
+
+// One session, one device, nothing else.
+function isSessionOf({ user, session, tenant }, { links, meshes }) {
+    return UUID.test(session.id) && isFoldedEmail(user.email) && user.id === principalId(user.domain, session.id, user.email) && !tenant && meshes.size === 0 && links.size === 1;
+}
+
+// One tenant and nobody's e-mail.
+function isPoolOf({ user, tenant }, tenantId) {
+    return UUID.test(tenantId) && user.id === poolId(user.domain, tenantId) && user.email === '' && Boolean(tenant) && tenant.id === tenantId;
 }
 
 // Links to single devices, and to the device groups of tenants (the device group way).

@@ -1,36 +1,41 @@
 'use strict';
-// Live sessions: one a token, whatever tabs and sockets use it. The token stays in memory only, so that each session can be
-// asked about again; none is acted on for longer than the answer about it holds.
+// Live sessions: one a token, or one a session of the proxy, whatever tabs and sockets use it. The token stays in memory only,
+// so that each session can be asked about again; none is acted on for longer than the answer about it holds.
 
 const crypto = require('crypto');
 const { Denied } = require('./denied');
 
 const MAX_TIMER = 0x7FFFFFFF; // the longest that a Node timer waits, in milliseconds
 const RETRY = 1000; // ms between questions while the sidecar does not answer
+const BEFORE_END = 2000; // ms before its end that a session of the proxy is asked about: it may have been renewed
 const SOONEST = 20; // ms: an answer that is stale when it comes is asked for again, but not in a tight loop
 
 /**
- * @param {object} parts {ask(token, request): Promise<{user, expires, freshFor}>, people, live, destroyed(): object (MeshCentral's list of
- *   sessions that were logged out), log, now, random(): number in [0, 1)}
+ * @param {object} parts {ask(proof, request): Promise<{user, expires, freshFor}>, people, live, destroyed(): object (MeshCentral's list of
+ *   sessions that were logged out), log, now, random(): number in [0, 1), opened(session)}
  */
-function createSessions({ ask, people, live, destroyed, log, now, random }) {
-    const byToken = new Map(); // domain and token → session
+function createSessions({ ask, people, live, destroyed, log, now, random, opened = () => { } }) {
+    const byProof = new Map(); // domain and proof → session
     const byKey = new Map(); // MeshCentral's `session.x` → session
     let lifetime = 0; // ms: the longest that an answer was ever good for, which is the sidecar's cache lifetime
 
-    /** Notes a positive answer about a token and gives its session. */
-    function open(token, domain, verdict) {
-        const name = domain + ' ' + token;
-        const session = byToken.get(name) || { name, token, domain, userId: verdict.user._id, key: null, reach: verdict.reach, expires: 0, freshUntil: 0, live: true, timer: null, asking: null };
-        byToken.set(name, session);
+    /**
+     * Notes a positive answer about a proof and gives its session.
+     * @param {object} proof {token} of the dashboard, or {session: id} of the proxy
+     */
+    function open(proof, domain, verdict) {
+        const name = domain + (proof.session === undefined ? ' token ' + proof.token : ' session ' + proof.session);
+        const session = byProof.get(name) || { name, proof, domain, userId: verdict.user._id, key: null, keys: 0, reach: verdict.reach, expires: 0, freshUntil: 0, live: true, timer: null, asking: null };
+        byProof.set(name, session);
         if (session.key === null || loggedOut(session)) { rekey(session); }
         confirmed(session, verdict);
+        opened(session);
         return session;
     }
 
     // Logging out ends the key for ever; the token may well come back, from a dashboard whose person is still signed in.
     function rekey(session) {
-        session.key = crypto.randomBytes(12).toString('base64');
+        do { session.key = makeKey(session); } while (destroyed()[session.userId + '/' + session.key] !== undefined);
         byKey.set(session.key, session);
     }
 
@@ -48,8 +53,13 @@ function createSessions({ ask, people, live, destroyed, log, now, random }) {
 
     function plan(session, wait) {
         clearTimeout(session.timer);
-        session.timer = setTimeout(() => { look(session); }, Math.min(wait, Math.max(0, session.expires - now()), MAX_TIMER));
+        session.timer = setTimeout(() => { look(session); }, Math.min(wait, Math.max(0, untilEnd(session)), MAX_TIMER));
         session.timer.unref();
+    }
+
+    function untilEnd(session) {
+        const left = session.expires - now();
+        return (session.proof.session !== undefined && left > BEFORE_END) ? left - BEFORE_END : left;
     }
 
     function look(session) {
@@ -70,8 +80,8 @@ function createSessions({ ask, people, live, destroyed, log, now, random }) {
 
     async function question(session) {
         try {
-            const verdict = await ask(session.token, { domain: session.domain, hook: 'HOOK_REVALIDATE', maxAgeMs: lifetime / 4 });
-            if (byToken.get(session.name) !== session) { // it ended while we asked: the answer came too late for anybody
+            const verdict = await ask(session.proof, { domain: session.domain, hook: 'HOOK_REVALIDATE', maxAgeMs: lifetime / 4 });
+            if (byProof.get(session.name) !== session) { // it ended while we asked: the answer came too late for anybody
                 dismiss(session.userId);
                 throw new Denied('SESSION_ENDED');
             }
@@ -97,10 +107,10 @@ function createSessions({ ask, people, live, destroyed, log, now, random }) {
 
     /** Ends a session for good: its sockets, tunnels, downloads and cookies, and the person with the last of them. */
     function end(session, denied) {
-        if (byToken.get(session.name) !== session) { return; }
+        if (byProof.get(session.name) !== session) { return; }
         clearTimeout(session.timer);
-        byToken.delete(session.name);
-        people.unlead(session.userId, session.token);
+        byProof.delete(session.name);
+        people.unlead(session.userId, session.proof.session || session.proof.token);
         if (session.key !== null) {
             byKey.delete(session.key);
             destroyed()[session.userId + '/' + session.key] = now();
@@ -117,7 +127,7 @@ function createSessions({ ask, people, live, destroyed, log, now, random }) {
 
     // The account goes with the last live session.
     function dismiss(userId) {
-        if (![...byToken.values()].some((other) => other.live && other.userId === userId)) { people.end(userId); }
+        if (![...byProof.values()].some((other) => other.live && other.userId === userId)) { people.end(userId); }
     }
 
     /** The live session of a key and account, or null. */
@@ -152,11 +162,22 @@ function createSessions({ ask, people, live, destroyed, log, now, random }) {
         /** Whether a key is, or was until just now, a session of ours. */
         knows: (key) => byKey.has(key),
         /** Ends every session of an account, e.g. because another person has its e-mail now. */
-        endAll(userId, denied) { for (const session of [...byToken.values()]) { if (session.userId === userId) { end(session, denied); } } },
+        endAll(userId, denied) { for (const session of [...byProof.values()]) { if (session.userId === userId) { end(session, denied); } } },
+        /** The ids of the proxy's sessions that are here. */
+        ofProxy: () => [...new Set([...byProof.values()].map(({ proof }) => proof.session).filter(Boolean))],
+        /** Ends a session of the proxy. */
+        endOfProxy(id, denied) { for (const session of [...byProof.values()]) { if (session.proof.session === id) { end(session, denied); } } },
         lifetime: () => lifetime,
-        count: () => byToken.size,
-        close() { for (const session of byToken.values()) { clearTimeout(session.timer); } }
+        count: () => byProof.size,
+        close() { for (const session of byProof.values()) { clearTimeout(session.timer); } }
     };
+}
+
+// A page of the proxy's goes on when MeshCentral was restarted: what MeshCentral minted for it names the same key then. Who
+// knows a key has nothing by it, MeshCentral signs and encrypts what names one.
+function makeKey(session) {
+    if (session.proof.session === undefined) { return crypto.randomBytes(12).toString('base64'); }
+    return crypto.createHash('sha256').update('meshsso session ' + session.proof.session + ' ' + session.keys++).digest().subarray(0, 12).toString('base64');
 }
 
 module.exports = { createSessions };

@@ -5,6 +5,7 @@ const { createAccounts } = require('./accounts');
 const { answerRights } = require('./rights');
 const { createClient } = require('./client');
 const { createCookies } = require('./cookies');
+const { createEndedPoll } = require('./ended');
 const { createFollower } = require('./follower');
 const { createGroups } = require('./groups');
 const { createLive } = require('./live');
@@ -27,6 +28,7 @@ const { createRootHook } = require('./hooks/root');
 const { createMeshActionHook } = require('./hooks/meshaction');
 const { createHttpHook } = require('./hooks/http');
 const { createWebSocketHook } = require('./hooks/websocket');
+const { reserveNames, sweepPrincipals } = require('./reserve');
 const { startKeeper } = require('./keeper');
 const { guardControl } = require('./guard/control');
 const { guardRelay } = require('./guard/relay');
@@ -72,9 +74,12 @@ function createShim(parent, config) {
         const placement = createPlacement({ fetchGroups: client.deviceGroups, fetchDevices: client.groupLinks, maxAge: () => sessions.lifetime() / 4 || FRESH, meshes, queue: movers.queue, changed: live.sweep });
         const accounts = createAccounts(webserver, { store, adopt: config.adoptAccounts, log });
         const people = createPeople(webserver, { accounts, groups, meshes, nodes, placement, meshLinks: createMeshLinks(webserver), now, changed: live.sweep });
-        const sessions = createSessions({ ask: signIn.ask, people, live, destroyed: () => webserver.destroyedSessions, log, now, random: Math.random });
+        const sessions = createSessions({ ask: signIn.ask, people, live, destroyed: () => webserver.destroyedSessions, log, now, random: Math.random, opened: () => ended.wake() });
+        const ended = createEndedPoll({ ask: client.endedSessions, ids: sessions.ofProxy, end: (id) => sessions.endOfProxy(id, new Denied('SESSION_UNKNOWN', 'the session of the proxy ended')) });
         const cookies = createCookies(parent, { people, sessions, isThere: (id) => webserver.users[id] !== undefined, now });
 
+        reserveNames(webserver);
+        sweepPrincipals(webserver, store, log);
         accounts.start(people, sessions.endAll);
         const parts = { config, log, people, sessions, cookies, live, policy, refusals, refusal, signIn };
         parts.guardRequest = createRequestGuard(parts);
@@ -90,7 +95,7 @@ function createShim(parent, config) {
         movers.redirectAgents();
         follower.start();
         createHttpHook(parts)(webserver);
-        return { accounts, people, sessions, cookies, meshes, follower, root: createRootHook(parts), meshaction: createMeshActionHook(parts), websocket: createWebSocketHook(parts) };
+        return { accounts, people, sessions, ended, cookies, meshes, follower, root: createRootHook(parts), meshaction: createMeshActionHook(parts), websocket: createWebSocketHook(parts) };
     }
 
     function ready() {
@@ -109,7 +114,7 @@ function createShim(parent, config) {
         },
         /** Validates a token outside a request. cb(user|null): a MeshCentral user object, or null with the reason in the log. */
         validateToken(token, cb) {
-            const present = async () => { const { userId } = await signIn.present(String(token), {}); return ready().people.userOf(userId); };
+            const present = async () => { const { userId } = await signIn.present({ token: String(token) }, {}); return ready().people.userOf(userId); };
             present().then((user) => { log.ok(user._id, {}); cb(user); }, (err) => {
                 log.denied(Denied.from(err), 'HOOK_UNSPECIFIED', {});
                 cb(null);
@@ -125,7 +130,7 @@ function createShim(parent, config) {
         meshaction: (...args) => ready().meshaction(...args),
         http(webserver) { state = attach(webserver); },
         websocket: (...args) => ready().websocket(...args),
-        close() { health.stop(); refusals.close(); client.close(); if (state !== null) { state.sessions.close(); state.follower.stop(); } }
+        close() { health.stop(); refusals.close(); client.close(); if (state !== null) { state.sessions.close(); state.ended.stop(); state.follower.stop(); } }
     };
 }
 

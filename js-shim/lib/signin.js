@@ -3,7 +3,7 @@
 // for, and sign the session in.
 
 const { Denied } = require('./denied');
-const { extractToken, dropCredentials } = require('./token');
+const { bearsSessionToken, dropCredentials, extractToken, sessionToken } = require('./token');
 
 /**
  * @param {object} parts {config, client, people, sessions, cookies (getters), policy, refusals, log}
@@ -12,20 +12,38 @@ function createSignIn({ config, client, people, sessions, cookies, policy, refus
     const COOKIES = ['auth', 'login', 'c', 'ws']; // arguments in which MeshCentral takes cookies of its own
     let tickets = 0; // the order in which validations were asked for
 
-    /** Validates one token and makes or refreshes its person. Resolves to {user, expires, freshFor, reach}. */
-    async function ask(token, { domain = '', clientIp = '', hook = 'HOOK_UNSPECIFIED', maxAgeMs = 0 }) {
+    /**
+     * Validates one proof and makes or refreshes its person. Resolves to {user, expires, freshFor, reach, sessionId}.
+     * @param {object} proof {token} of the dashboard, {token, internal: true} of the session proxy, or {session: id} of the latter's
+     *   session, later on
+     */
+    async function ask(proof, { domain = '', clientIp = '', hook = 'HOOK_UNSPECIFIED', maxAgeMs = 0 }) {
         const ticket = ++tickets;
-        const reply = await client.validate({ token, domain, clientIp, hook, maxAgeMs });
+        const { token = '', internal = false, session = '' } = proof;
+        const reply = await client.validate({ token, sessionToken: internal, session, domain, clientIp, hook, maxAgeMs });
+        const sessionId = reply.session ? reply.session.id : null;
+        if ((sessionId !== null) !== (internal || session !== '') || (session !== '' && session !== sessionId)) {
+            throw new Denied('INTERNAL', 'the sidecar answered about something else');
+        }
         await policy.ensure(reply.policyVersion);
-        return people().admit(reply, ticket, token, hook !== 'HOOK_REVALIDATE');
+        const verdict = await people().admit(reply, ticket, sessionId || token, hook !== 'HOOK_REVALIDATE');
+        return { ...verdict, sessionId };
     }
 
-    /** Validates a token that was presented. Resolves to its session. */
-    async function present(token, request) {
-        const verdict = await ask(token, request);
-        const session = sessions().open(token, request.domain || '', verdict); // first: what follows may wait for a database
+    /** Validates a proof that was presented. Resolves to its session. */
+    async function present(proof, request) {
+        const verdict = await ask(proof, request);
+        const lasting = (verdict.sessionId === null) ? proof : { session: verdict.sessionId }; // an internal token is good once
+        const session = sessions().open(lasting, request.domain || '', verdict); // first: what follows may wait for a database
         await verdict.settled;
         return session;
+    }
+
+    /** Takes every other credential off a request that bears an internal token, good or bad. */
+    function shed(req) {
+        if (!bearsSessionToken(req)) { return; }
+        emptySession(req);
+        dropCredentials(req);
     }
 
     /**
@@ -37,13 +55,22 @@ function createSignIn({ config, client, people, sessions, cookies, policy, refus
     function decide(req, hook, may) {
         if (req.meshsso) { return Promise.resolve(req.meshsso); }
         let found;
-        try { found = extractToken(req, may.cookie ? config : { cookieName: null }); } catch (err) { return Promise.reject(err); }
+        try { found = proofOf(req, may); } catch (err) { return Promise.reject(err); }
         return (found.source === 'none') ? known(req, may) : validate(req, hook, found, may);
+    }
+
+    // An internal token wins over everything, also when it is refused.
+    function proofOf(req, may) {
+        const internal = sessionToken(req);
+        if (internal === null) { return extractToken(req, may.cookie ? config : { cookieName: null }); }
+        shed(req);
+        return { source: 'session', token: internal };
     }
 
     async function validate(req, hook, found, may) {
         try {
-            req.meshsso = await present(found.token, { domain: domainOf(req), clientIp: req.clientIp || '', hook });
+            const proof = { token: found.token, internal: found.source === 'session' };
+            req.meshsso = await present(proof, { domain: domainOf(req), clientIp: req.clientIp || '', hook });
             log.ok(req.meshsso.userId, req);
             return req.meshsso;
         } catch (err) {
@@ -86,20 +113,26 @@ function createSignIn({ config, client, people, sessions, cookies, policy, refus
         if (!hasSession(req)) { return null; }
         const { userid: userId, x: key } = req.session;
         if (!people().has(userId) && !sessions().knows(key)) { return null; }
-        return { kind: 'session', holder: { userId, key }, drop: () => { for (const name of Object.keys(req.session)) { delete req.session[name]; } } };
+        return { kind: 'session', holder: { userId, key }, drop: () => emptySession(req) };
     }
 
     /** Makes the request's session this person's, whoever's it was, until the JWT's end. */
-    function signIn(req, { userId, key, expires }) {
-        if (req.session === null || typeof req.session !== 'object') { req.session = {}; }
+    function signIn(req, { userId, key, expires, proof }) {
+        emptySession(req);
         const { session } = req;
-        for (const name of Object.keys(session)) { delete session[name]; }
         // `domainid` is for MeshCentral before 1.0; later ones drop it again.
-        Object.assign(session, { userid: userId, domainid: userId.split('/')[1], ip: req.clientIp, expire: expires, x: key });
+        Object.assign(session, { userid: userId, domainid: userId.split('/')[1], ip: req.clientIp, x: key });
+        // A session of the proxy may be renewed while its sockets are open, and MeshCentral would close them at the former end.
+        if (proof.session === undefined) { session.expire = expires; }
         dropCredentials(req);
     }
 
-    return { ask, present, decide, signIn, hasSession };
+    return { ask, present, shed, decide, signIn, hasSession };
+}
+
+function emptySession(req) {
+    if (req.session === null || typeof req.session !== 'object') { req.session = {}; }
+    for (const name of Object.keys(req.session)) { delete req.session[name]; }
 }
 
 // A name with a password is MeshCentral's to judge; who passes is then not a person of ours.

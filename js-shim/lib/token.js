@@ -1,10 +1,27 @@
 'use strict';
 // Where a token may come from: exactly one of `Authorization: Bearer` and `?token=`; the dashboard's cookie only if
-// neither is there and the request is same-origin. What the token is worth is the sidecar's to say.
+// neither is there and the request is same-origin. The session proxy's internal token comes in a header of its own, and then
+// nothing else counts. What a token is worth is the sidecar's to say.
 
 const { Denied } = require('./denied');
 
 const MAX_TOKEN = 8192; // bytes, as in the sidecar: a longer one is refused before it is sent
+
+const SESSION_HEADER = 'x-meshsso-session'; // as in meshbridge/sessiontoken
+const MAX_SESSION_TOKEN = 1024; // bytes, as there
+
+/** The internal token of a request, or null if it bears none. @throws {Denied} unless it is exactly one, of a sane size. */
+function sessionToken(req) {
+    if (!bearsSessionToken(req)) { return null; }
+    const raw = req.rawHeaders || [];
+    const values = raw.filter((value, i) => i % 2 === 1 && raw[i - 1].toLowerCase() === SESSION_HEADER);
+    if (values.length !== 1) { throw new Denied('TOKEN_AMBIGUOUS', values.length + ' internal tokens in one request'); }
+    if (values[0] === '') { throw new Denied('TOKEN_MISSING', 'an empty internal token'); }
+    if (values[0].length > MAX_SESSION_TOKEN) { throw new Denied('TOKEN_MALFORMED', 'larger than an internal token'); }
+    return values[0];
+}
+
+function bearsSessionToken(req) { return req.headers[SESSION_HEADER] !== undefined; }
 
 /**
  * @param {object} req MeshCentral's request; on control.ashx its query already holds the first `urlargs` message.
@@ -70,6 +87,7 @@ function sameOrigin(req) {
 function dropCredentials(req) {
     for (const name of ['token', 'auth', 'login', 'user', 'pass']) { delete req.query[name]; }
     delete req.headers['x-meshauth'];
+    delete req.headers.authorization;
     req.url = withoutToken(req.url);
     if (typeof req.originalUrl === 'string') { req.originalUrl = withoutToken(req.originalUrl); }
 }
@@ -83,4 +101,4 @@ function withoutToken(url) {
 
 function decode(text) { try { return decodeURIComponent(text); } catch (err) { return text; } }
 
-module.exports = { extractToken, dropCredentials, MAX_TOKEN };
+module.exports = { extractToken, sessionToken, bearsSessionToken, dropCredentials, MAX_TOKEN };

@@ -17,7 +17,7 @@ function stage({ mask = 8, live = true, handlers = {} } = {}) {
     const session = { userId: ME, key: 'k' };
     const seen = [];
     const parts = {
-        people: { has: (id) => id === ME, sessionMask: () => mask, isSiteAdmin: () => false, sessionMasks: () => [mask] }, sessions: { find: (key, id) => (live && key === 'k' && id === ME ? session : null) },
+        people: { has: (id) => id === ME, isPrincipal: () => false, sessionMask: () => mask, isPool: () => false, isSiteAdmin: () => false, sessionMasks: () => [mask] }, sessions: { find: (key, id) => (live && key === 'k' && id === ME ? session : null) },
         live: { add: (entry) => { seen.push(entry.kind); return () => { }; } }, refusals: { note: (...args) => seen.push(args.slice(0, 3).join(' ')) }, policy: { table: () => null }, log: { fault: (text) => seen.push(text) },
         cookies: { during: (who, action) => action() }
     };
@@ -38,6 +38,23 @@ function relay(mask, protocol = 2) {
 }
 
 const command = (type, size = 4) => { const bytes = Buffer.alloc(size); bytes.writeUInt16BE(type, 0); bytes.writeUInt16BE(size, 2); return bytes; };
+
+test('whoever has left while MeshCentral sets the control channel up gets none, and it goes on', () => {
+    const drawn = [];
+    const crypto = { randomBytes: (size, done) => (done ? drawn.push(() => done(null, Buffer.alloc(size))) : Buffer.alloc(size)) };
+    for (const left of [false, true]) {
+        const s = stage({ handlers: { user(parent, db, ws, req, args, domain, user) {
+            s.got.push(s.webserver.crypto.randomBytes(2).length);
+            s.webserver.crypto.randomBytes(20, (err, bytes) => s.got.push(s.webserver.users[user._id].pastlogin, bytes.length));
+        } } });
+        Object.assign(s.webserver, { crypto, users: { [ME]: { pastlogin: 7 } } });
+        s.webserver.meshUserHandler.CreateMeshUser(null, null, s.ws, s.req, null, { id: '' }, s.user);
+        assert.equal(s.webserver.crypto, crypto);
+        if (left) { delete s.webserver.users[ME]; s.parts.people.has = () => false; }
+        drawn.pop()();
+        assert.deepEqual([s.got, s.ws.ended], left ? [[2], true] : [[2, 7, 20], false]);
+    }
+});
 
 test('a tunnel is what it was let in as: the device hears no other kind, and no detour', () => {
     const s = relay(8);

@@ -54,7 +54,7 @@ function world({ links = { v1: [{ id: NODE('a'), rights: 8 }] }, docs = {}, hang
     const admit = async (answer, ticket = ++tickets) => {
         const token = 'until ' + (answer && answer.expiresAt && answer.expiresAt.seconds);
         const verdict = await made.admit(answer, ticket, token, true);
-        const session = sessions.open(token, '', verdict);
+        const session = sessions.open({ token }, '', verdict);
         await verdict.settled;
         return { ...verdict, session };
     };

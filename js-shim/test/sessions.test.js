@@ -5,6 +5,7 @@ const { mock, test } = require('node:test');
 const { sameClient } = require('../lib/addresses');
 const { createCookies } = require('../lib/cookies');
 const { createLive } = require('../lib/live');
+const { createEndedPoll } = require('../lib/ended');
 const { createSessions } = require('../lib/sessions');
 const { Denied } = require('../lib/denied');
 
@@ -21,12 +22,13 @@ function world(t, { answer, lifetime = 10_000 } = {}) {
     const people = { has: (id) => here.has(id), end: (id) => { here.delete(id); w.closed.push('person'); }, unlead() { } };
     w.live = createLive({ wsrelays: {} }, () => 8);
     w.sessions = createSessions({
-        ask: (token, request) => { w.asked.push({ token, ...request, at: Date.now() }); return w.answer(token); }, people, live: w.live, destroyed: () => w.destroyed,
+        ask: (proof, request) => { w.asked.push({ ...proof, ...request, at: Date.now() }); return w.answer(proof.token || proof.session); }, people, live: w.live, destroyed: () => w.destroyed,
         log: { ended: (session, denied) => w.ended.push(denied.reason) }, now: () => Date.now(), random: () => 0.5
     });
-    w.open = (token = 't', more = {}) => {
-        const session = w.sessions.open(token, '', w.verdict(more));
-        w.live.add({ session, kind: 'control', close: () => w.closed.push(token) });
+    w.open = (token = 't', more = {}) => w.openBy({ token }, more);
+    w.openBy = (proof, more = {}) => {
+        const session = w.sessions.open(proof, '', w.verdict(more));
+        w.live.add({ session, kind: 'control', close: () => w.closed.push(proof.token || proof.session) });
         return session;
     };
     w.tick = async (ms, step = 100) => { for (let done = 0; done < ms; done += step) { mock.timers.tick(step); await turn(); } };
@@ -51,7 +53,7 @@ test('sessions that began together are not asked about together', async (t) => {
     t.after(() => mock.timers.reset());
     let asked = 0;
     const sessions = createSessions({ ask: () => { asked++; return new Promise(() => { }); }, people: { has: () => true, end() { }, unlead() { } }, live: { endSession() { }, sweep() { } }, destroyed: () => ({}), log: { ended() { } }, now: () => Date.now(), random: Math.random });
-    for (let i = 0; i < 1000; i++) { sessions.open('t' + i, '', { user: { _id: ME }, expires: Date.now() + HOUR, freshFor: 300_000, reach: {} }); }
+    for (let i = 0; i < 1000; i++) { sessions.open({ token: 't' + i }, '', { user: { _id: ME }, expires: Date.now() + HOUR, freshFor: 300_000, reach: {} }); }
     const counts = [];
     for (let s = 0; s < 300; s += 10) { const before = asked; mock.timers.tick(10_000); counts.push(asked - before); }
     assert.equal(asked, 1000);
@@ -127,17 +129,17 @@ test('one token is one session; after a logout the token gets a new key and the 
     const w = world(t);
     const session = w.open();
     const before = session.key;
-    assert.equal(w.sessions.open('t', '', w.verdict()), session);
+    assert.equal(w.sessions.open({ token: 't' }, '', w.verdict()), session);
     assert.equal(session.key, before);
     w.destroyed[ME + '/' + before] = Date.now();
     assert.equal(w.sessions.find(before, ME), null);
     delete w.destroyed[ME + '/' + before]; // MeshCentral forgets it after a while
     assert.equal(w.sessions.find(before, ME), null);
-    w.sessions.open('t', '', w.verdict());
+    w.sessions.open({ token: 't' }, '', w.verdict());
     assert.notEqual(session.key, before);
     assert.equal(w.sessions.find(session.key, ME), session);
     assert.equal(w.sessions.find(before, ME), null);
-    assert.notEqual(w.sessions.open('t', 'other', w.verdict()), session, 'another domain is another session');
+    assert.notEqual(w.sessions.open({ token: 't' }, 'other', w.verdict()), session, 'another domain is another session');
     w.sessions.close();
 });
 
@@ -173,6 +175,90 @@ test('what a logged-out session left open ends at its next question', async (t) 
     w.destroyed[ME + '/' + session.key] = Date.now();
     await w.tick(9000);
     assert.deepEqual([w.closed, w.ended, w.asked.length], [['t', 'person'], ['SESSION_ENDED'], 0]);
+});
+
+const PROXY = '0f8fad5b-d9cb-469f-a165-70867728950e';
+
+test('a session of the proxy is asked about by its id, is one whatever tokens it comes by, and has the same key after a restart', async (t) => {
+    const w = world(t);
+    const session = w.openBy({ session: PROXY });
+    assert.equal(w.openBy({ session: PROXY }), session);
+    assert.notEqual(w.open(PROXY), session, 'a dashboard\'s token that reads like an id');
+    assert.deepEqual(w.sessions.ofProxy(), [PROXY]);
+    await w.tick(9000);
+    assert.ok(w.asked.some((asked) => asked.session === PROXY && asked.token === undefined && asked.hook === 'HOOK_REVALIDATE'));
+    const again = createSessions({ ask: () => new Promise(() => { }), people: { has: () => true }, live: { sweep() { } }, destroyed: () => ({}), log: {}, now: () => Date.now(), random: () => 0.5 });
+    assert.equal(again.open({ session: PROXY }, '', w.verdict()).key, session.key);
+    assert.notEqual(again.open({ session: PROXY.replace('0', '1') }, '', w.verdict()).key, session.key);
+    again.close();
+    const before = session.key;
+    w.destroyed[ME + '/' + before] = Date.now();
+    w.openBy({ session: PROXY });
+    assert.notEqual(session.key, before, 'logged out');
+    assert.equal(w.sessions.find(before, ME), null);
+    w.sessions.close();
+});
+
+test('a session of the proxy that is renewed shortly before its end goes on; else it ends in time', async (t) => {
+    const w = world(t, { lifetime: HOUR });
+    w.openBy({ session: PROXY }, { expires: Date.now() + 60_000 });
+    await w.tick(57_500);
+    assert.equal(w.asked.length, 0);
+    w.answer = async () => w.verdict({ expires: Date.now() + 62_000 });
+    await w.tick(2000);
+    assert.deepEqual([w.asked.length, w.closed], [1, []]);
+    w.answer = async () => { throw new Denied('SERVICE_UNAVAILABLE'); };
+    await w.tick(61_000);
+    assert.deepEqual([w.closed, w.ended], [[PROXY, 'person'], ['TOKEN_EXPIRED']], 'the sidecar is away at the end');
+});
+
+test('the sidecar is asked twice a second which of the proxy\'s sessions ended, while there are any', async (t) => {
+    const w = world(t);
+    const [one, two] = [PROXY, PROXY.replace('0', '1')];
+    const asked = [];
+    let answer = async () => ({ ended: [] });
+    const poll = createEndedPoll({ ask: (ids) => { asked.push(ids); return answer(ids); }, ids: w.sessions.ofProxy, end: (id) => w.sessions.endOfProxy(id, new Denied('SESSION_UNKNOWN')) });
+    w.open();
+    poll.wake();
+    await w.tick(3000);
+    assert.deepEqual(asked, [], 'none is of the proxy');
+    const session = w.openBy({ session: one });
+    w.openBy({ session: two });
+    poll.wake();
+    poll.wake();
+    await w.tick(1100);
+    assert.deepEqual(asked, [[one, two], [one, two]]);
+    answer = async () => { throw new Denied('SERVICE_UNAVAILABLE'); };
+    await w.tick(1100);
+    assert.deepEqual([asked.length, w.closed], [4, []], 'no answer is no verdict');
+    answer = async () => ({ ended: [one, 'never-heard-of'] });
+    await w.tick(600);
+    assert.deepEqual([w.closed, w.ended, w.sessions.find(session.key, ME)], [[one], ['SESSION_UNKNOWN'], null]);
+    answer = async () => ({ ended: [two] });
+    await w.tick(600);
+    assert.deepEqual(w.closed, [one, two]);
+    const before = asked.length;
+    await w.tick(3000);
+    assert.equal(asked.length, before, 'none is left to ask about');
+    w.sessions.close();
+    poll.stop();
+});
+
+test('a question that is not answered is not asked again meanwhile, and many ids go in several', async (t) => {
+    const w = world(t);
+    const asked = [];
+    let answer = () => { };
+    const ids = Array.from({ length: 2500 }, (_, i) => 'id' + i);
+    const poll = createEndedPoll({ ask: (some) => { asked.push(some.length); return new Promise((resolve) => { answer = () => resolve({ ended: [] }); }); }, ids: () => ids, end() { } });
+    poll.wake();
+    await w.tick(3000);
+    assert.deepEqual(asked, [1000]);
+    for (let i = 0; i < 3; i++) { answer(); await turn(); }
+    assert.deepEqual(asked, [1000, 1000, 500]);
+    poll.stop();
+    answer();
+    await w.tick(2000);
+    assert.equal(asked.length, 3, 'stopped');
 });
 
 // MeshCentral's two functions, without the sealing.

@@ -19,6 +19,8 @@ import (
 
 var update = flag.Bool("update", false, "write testdata")
 
+func policyTable() (*policy.Table, error) { return meshbridge.NewPolicy() }
+
 func build(t *testing.T) *policy.Table {
 	t.Helper()
 	table, err := meshbridge.NewPolicy()

@@ -4,7 +4,7 @@ import stylistic from '@stylistic/eslint-plugin';
 import globals from 'globals';
 
 export default [
-    { ignores: ['**/node_modules/', '.cache/', 'bin/'] },
+    { ignores: ['**/node_modules/', '.cache/', 'bin/', 'meshbridge/embed/dist/'] },
     js.configs.recommended,
     {
         files: ['**/*.js', 'js-shim/bin/*'],
@@ -23,8 +23,17 @@ export default [
         }
     },
     {
+        // What a dashboard loads: modules of a page, which may also be imported where there is none.
+        files: ['meshbridge/embed/src/*.js'],
+        languageOptions: { sourceType: 'module', globals: { ...Object.fromEntries(Object.keys(globals.node).map((name) => [name, 'off'])), ...globals.browser } }
+    },
+    {
         // Code that runs in the page, inside evaluate().
-        files: ['e2e/lab/browser.js', 'e2e/test/*.js', 'e2e/demo/check.js'],
+        files: ['e2e/lab/browser.js', 'e2e/lab/embed-page.js', 'e2e/test/*.js', 'e2e/demo/check*.js'],
         languageOptions: { globals: { window: 'readonly', document: 'readonly', location: 'readonly', xterm: 'readonly' } }
+    },
+    {
+        files: ['e2e/test/embed*.js'],
+        languageOptions: { globals: Object.fromEntries(['addEventListener', 'getComputedStyle', 'history', 'indexedDB', 'MessageEvent', 'MutationObserver'].map((name) => [name, 'readonly'])) }
     }
 ];

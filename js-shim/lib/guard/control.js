@@ -1,6 +1,7 @@
 'use strict';
 // The control channel: every frame of a person of ours passes the policy before MeshCentral reads it.
 
+const { linkAnswers } = require('./answers');
 const { judgeFrame } = require('../policy/frames');
 const { personOf } = require('./person');
 
@@ -23,7 +24,9 @@ function guardControl(webserver, parts) {
         const forget = live.add({ session, kind: 'control', close: () => ws.terminate() });
         ws.on('close', forget);
         watch(ws, session, domain);
-        return create.call(handler, parent, db, ws, req, args, domain, user, ...rest);
+        if (people.isPrincipal(id)) { linkAnswers(ws, id, (node) => people.sessionMask(session, node)); }
+        const stays = () => people.has(id) && sessions.find(session.key, id) === session;
+        return settingUp(webserver, ws, stays, () => create.call(handler, parent, db, ws, req, args, domain, user, ...rest));
     };
 
     // Before all listeners of the socket: MeshCentral leaves one behind that reads `urlargs` for ever.
@@ -45,7 +48,7 @@ function guardControl(webserver, parts) {
 
     function pass(ws, data, session, person) {
         if (sessions.find(session.key, session.userId) !== session) { ws.terminate(); return null; }
-        const verdict = judged(data, person);
+        const verdict = withinPool(judged(data, person), person);
         if (verdict.reason !== undefined) {
             refusals.note('control', nameOf(verdict), verdict.reason, session.userId);
             answer(ws, verdict);
@@ -65,6 +68,24 @@ function guardControl(webserver, parts) {
 
     return { restore() { handler.CreateMeshUser = create; } };
 }
+
+// MeshCentral draws the channel's id asynchronously, and goes on as if nobody could have left meanwhile: an account that has
+// gone would end the server. Whoever has left gets no channel.
+function settingUp(webserver, ws, stays, create) {
+    const { crypto } = webserver;
+    if (!crypto) { return create(); }
+    const draw = (size, done, ...more) => crypto.randomBytes(size, done && ((...drawn) => (stays() ? done(...drawn) : ws.terminate())), ...more);
+    webserver.crypto = Object.create(crypto, { randomBytes: { value: draw } });
+    try { return create(); } finally { webserver.crypto = crypto; }
+}
+
+// A tenant's pool asks which devices there are and nothing else.
+function withinPool(verdict, person) {
+    if (!person.pool || verdict.reason !== undefined || POOL_ACTIONS.has(verdict.action)) { return verdict; }
+    return { reason: 'RIGHT_MISSING', action: verdict.action };
+}
+
+const POOL_ACTIONS = new Set(['nodes', 'ping', 'pong']);
 
 function nameOf({ action, detail, reason }) { return (reason === 'FRAME_FIELD' && detail) ? action + '.' + detail : action; }
 

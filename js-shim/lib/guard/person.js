@@ -8,6 +8,7 @@
 function personOf(session, domain, { people, cookies }) {
     return {
         id: session.userId,
+        pool: people.isPool(session.userId),
         domain: domain.id,
         domainUrl: (domain.dns == null && domain.url) || '/',
         get siteAdmin() { return people.isSiteAdmin(session); },

@@ -15,7 +15,9 @@ function createRequestGuard(parts) {
      * @param {object} req @param {object} res null for a socket. @param {string} path below the domain's URL.
      */
     return function guard(req, res, path, session) {
-        const verdict = judgeRequest(parts.policy.table(), req.ws || res === null ? 'WS' : req.method, path, withoutCredentials(req.query), personOf(session, req.xdomain || { id: '' }, parts));
+        const person = personOf(session, req.xdomain || { id: '' }, parts);
+        const verdict = (person.pool && path !== 'control.ashx') ? { reason: 'RIGHT_MISSING' } // a tenant's pool has its control channel and nothing else
+            : judgeRequest(parts.policy.table(), req.ws || res === null ? 'WS' : req.method, path, withoutCredentials(req.query), person);
         if (verdict.reason !== undefined) {
             refusals.note(surfaceOf(path), verdict.detail ? path + '.' + verdict.detail : path, verdict.reason, session.userId);
             throw new Denied(verdict.reason, path);

@@ -15,6 +15,7 @@ const STATIC = /\.(?:css|js|mjs|map|png|jpe?g|gif|webp|avif|svg|ico|woff2?|ttf|o
 function createHttpHook({ config, signIn, refusal, guardRequest, pageCookies }) {
 
     function middleware(req, res, next) {
+        signIn.shed(req); // before every other hook, and also where none looks
         if (config.dashboardOrigins.length > 0) { frameAncestors(res, config.dashboardOrigins); }
         const path = pathOf(req);
         if (leftToOthers(req, path)) { return next(); }

@@ -101,12 +101,14 @@ const (
 	Reason_REASON_TOKEN_EXPIRED       Reason = 6  // `exp` has passed.
 	Reason_REASON_TOKEN_NOT_YET_VALID Reason = 7  // `nbf` or `iat` lies further ahead than the leeway.
 	Reason_REASON_TOKEN_CLAIMS        Reason = 8  // A required claim is missing or one has the wrong type or shape.
+	Reason_REASON_TOKEN_REPLAYED      Reason = 9  // An internal token that was used before, or made before the sidecar started.
 	Reason_REASON_USER_UNKNOWN        Reason = 20 // No row has this e-mail.
 	Reason_REASON_USER_AMBIGUOUS      Reason = 21 // More than one row folds to this e-mail.
 	Reason_REASON_USER_DISABLED       Reason = 22 // The row is disabled.
 	Reason_REASON_USER_MISMATCH       Reason = 23 // The row has another user id than the token.
 	Reason_REASON_TENANT_MISMATCH     Reason = 24 // The row has another tenant than the token, or none.
 	Reason_REASON_ACCOUNT_CONFLICT    Reason = 25 // MeshCentral has an account of this id that is not ours (found by the shim).
+	Reason_REASON_SESSION_UNKNOWN     Reason = 26 // No session of the proxy has this id, or it lives no more.
 	Reason_REASON_DOMAIN_DENIED       Reason = 40 // This MeshCentral domain is not configured.
 	Reason_REASON_GROUP_UNKNOWN       Reason = 41 // No tenant and role has this user group id.
 	Reason_REASON_REQUEST_INVALID     Reason = 42 // A field of the request is out of shape.
@@ -138,12 +140,14 @@ var (
 		6:  "REASON_TOKEN_EXPIRED",
 		7:  "REASON_TOKEN_NOT_YET_VALID",
 		8:  "REASON_TOKEN_CLAIMS",
+		9:  "REASON_TOKEN_REPLAYED",
 		20: "REASON_USER_UNKNOWN",
 		21: "REASON_USER_AMBIGUOUS",
 		22: "REASON_USER_DISABLED",
 		23: "REASON_USER_MISMATCH",
 		24: "REASON_TENANT_MISMATCH",
 		25: "REASON_ACCOUNT_CONFLICT",
+		26: "REASON_SESSION_UNKNOWN",
 		40: "REASON_DOMAIN_DENIED",
 		41: "REASON_GROUP_UNKNOWN",
 		42: "REASON_REQUEST_INVALID",
@@ -171,12 +175,14 @@ var (
 		"REASON_TOKEN_EXPIRED":       6,
 		"REASON_TOKEN_NOT_YET_VALID": 7,
 		"REASON_TOKEN_CLAIMS":        8,
+		"REASON_TOKEN_REPLAYED":      9,
 		"REASON_USER_UNKNOWN":        20,
 		"REASON_USER_AMBIGUOUS":      21,
 		"REASON_USER_DISABLED":       22,
 		"REASON_USER_MISMATCH":       23,
 		"REASON_TENANT_MISMATCH":     24,
 		"REASON_ACCOUNT_CONFLICT":    25,
+		"REASON_SESSION_UNKNOWN":     26,
 		"REASON_DOMAIN_DENIED":       40,
 		"REASON_GROUP_UNKNOWN":       41,
 		"REASON_REQUEST_INVALID":     42,
@@ -230,6 +236,7 @@ const (
 	VerifiedBy_VERIFIED_BY_UNSPECIFIED VerifiedBy = 0
 	VerifiedBy_VERIFIED_BY_DASHBOARD   VerifiedBy = 1 // JWT_SECRET
 	VerifiedBy_VERIFIED_BY_AGENT       VerifiedBy = 2 // AGENT_SIGN_KEY; such a person never has a site right
+	VerifiedBy_VERIFIED_BY_SESSION     VerifiedBy = 3 // the session proxy's own key, by an internal token; no site right either
 )
 
 // Enum value maps for VerifiedBy.
@@ -238,11 +245,13 @@ var (
 		0: "VERIFIED_BY_UNSPECIFIED",
 		1: "VERIFIED_BY_DASHBOARD",
 		2: "VERIFIED_BY_AGENT",
+		3: "VERIFIED_BY_SESSION",
 	}
 	VerifiedBy_value = map[string]int32{
 		"VERIFIED_BY_UNSPECIFIED": 0,
 		"VERIFIED_BY_DASHBOARD":   1,
 		"VERIFIED_BY_AGENT":       2,
+		"VERIFIED_BY_SESSION":     3,
 	}
 )
 
@@ -362,7 +371,7 @@ func (FieldType) EnumDescriptor() ([]byte, []int) {
 // ValidateTokenRequest is one token and where it was met.
 type ValidateTokenRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The compact JWS as it came, at most 8192 bytes; nothing is trimmed.
+	// The compact JWS as it came, at most 8192 bytes; nothing is trimmed. Empty if `session` is given.
 	Token string `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
 	// The MeshCentral domain id; "" is the default domain.
 	Domain string `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
@@ -370,7 +379,12 @@ type ValidateTokenRequest struct {
 	ClientIp string `protobuf:"bytes,3,opt,name=client_ip,json=clientIp,proto3" json:"client_ip,omitempty"`
 	Hook     Hook   `protobuf:"varint,4,opt,name=hook,proto3,enum=meshsso.v1.Hook" json:"hook,omitempty"`
 	// What the answer is made of may be at most this old; unset: the cache lifetime. Shorter than that, it is read anew.
-	MaxAge        *durationpb.Duration `protobuf:"bytes,5,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
+	MaxAge *durationpb.Duration `protobuf:"bytes,5,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
+	// The token came in the header x-meshsso-session: only an internal token of the session proxy fits there, and it fits
+	// nowhere else.
+	SessionToken bool `protobuf:"varint,6,opt,name=session_token,json=sessionToken,proto3" json:"session_token,omitempty"`
+	// HOOK_REVALIDATE only, instead of a token: the id of a session whose internal token was validated before.
+	Session       string `protobuf:"bytes,7,opt,name=session,proto3" json:"session,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -440,6 +454,20 @@ func (x *ValidateTokenRequest) GetMaxAge() *durationpb.Duration {
 	return nil
 }
 
+func (x *ValidateTokenRequest) GetSessionToken() bool {
+	if x != nil {
+		return x.SessionToken
+	}
+	return false
+}
+
+func (x *ValidateTokenRequest) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
 // ValidateTokenResponse is a person who may come in; a denial has none.
 type ValidateTokenResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -455,6 +483,9 @@ type ValidateTokenResponse struct {
 	FreshFor *durationpb.Duration `protobuf:"bytes,6,opt,name=fresh_for,json=freshFor,proto3" json:"fresh_for,omitempty"`
 	// The version of the policy (GetPolicy) that holds now.
 	PolicyVersion string `protobuf:"bytes,7,opt,name=policy_version,json=policyVersion,proto3" json:"policy_version,omitempty"`
+	// Of a principal, which acts in one session of the proxy: its user has one link, to the session's device, and belongs to no
+	// group. Unset for a person.
+	Session       *Session `protobuf:"bytes,8,opt,name=session,proto3" json:"session,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -538,10 +569,63 @@ func (x *ValidateTokenResponse) GetPolicyVersion() string {
 	return ""
 }
 
+func (x *ValidateTokenResponse) GetSession() *Session {
+	if x != nil {
+		return x.Session
+	}
+	return nil
+}
+
+// Session is one session of the proxy: one person's use of one device.
+type Session struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUID, lower case.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Session) Reset() {
+	*x = Session{}
+	mi := &file_meshsso_v1_auth_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Session) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Session) ProtoMessage() {}
+
+func (x *Session) ProtoReflect() protoreflect.Message {
+	mi := &file_meshsso_v1_auth_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Session.ProtoReflect.Descriptor instead.
+func (*Session) Descriptor() ([]byte, []int) {
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Session) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
 // User is a person as a MeshCentral account.
 type User struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "user/<domain>/<folded e-mail>".
+	// "user/<domain>/<folded e-mail>"; a principal's is "user/<domain>/~s:<first 12 hex digits of the session's id>:<folded e-mail>".
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// What MeshCentral shows: the full name, or the part of the e-mail before "@".
 	Name     string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
@@ -565,7 +649,7 @@ type User struct {
 
 func (x *User) Reset() {
 	*x = User{}
-	mi := &file_meshsso_v1_auth_proto_msgTypes[2]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -577,7 +661,7 @@ func (x *User) String() string {
 func (*User) ProtoMessage() {}
 
 func (x *User) ProtoReflect() protoreflect.Message {
-	mi := &file_meshsso_v1_auth_proto_msgTypes[2]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -590,7 +674,7 @@ func (x *User) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use User.ProtoReflect.Descriptor instead.
 func (*User) Descriptor() ([]byte, []int) {
-	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{2}
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *User) GetId() string {
@@ -674,7 +758,7 @@ type Link struct {
 
 func (x *Link) Reset() {
 	*x = Link{}
-	mi := &file_meshsso_v1_auth_proto_msgTypes[3]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -686,7 +770,7 @@ func (x *Link) String() string {
 func (*Link) ProtoMessage() {}
 
 func (x *Link) ProtoReflect() protoreflect.Message {
-	mi := &file_meshsso_v1_auth_proto_msgTypes[3]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -699,7 +783,7 @@ func (x *Link) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Link.ProtoReflect.Descriptor instead.
 func (*Link) Descriptor() ([]byte, []int) {
-	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{3}
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Link) GetId() string {
@@ -732,7 +816,7 @@ type Tenant struct {
 
 func (x *Tenant) Reset() {
 	*x = Tenant{}
-	mi := &file_meshsso_v1_auth_proto_msgTypes[4]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -744,7 +828,7 @@ func (x *Tenant) String() string {
 func (*Tenant) ProtoMessage() {}
 
 func (x *Tenant) ProtoReflect() protoreflect.Message {
-	mi := &file_meshsso_v1_auth_proto_msgTypes[4]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -757,7 +841,7 @@ func (x *Tenant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tenant.ProtoReflect.Descriptor instead.
 func (*Tenant) Descriptor() ([]byte, []int) {
-	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{4}
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Tenant) GetId() string {
@@ -803,7 +887,7 @@ type UserGroup struct {
 
 func (x *UserGroup) Reset() {
 	*x = UserGroup{}
-	mi := &file_meshsso_v1_auth_proto_msgTypes[5]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -815,7 +899,7 @@ func (x *UserGroup) String() string {
 func (*UserGroup) ProtoMessage() {}
 
 func (x *UserGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_meshsso_v1_auth_proto_msgTypes[5]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -828,7 +912,7 @@ func (x *UserGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserGroup.ProtoReflect.Descriptor instead.
 func (*UserGroup) Descriptor() ([]byte, []int) {
-	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{5}
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *UserGroup) GetId() string {
@@ -867,7 +951,7 @@ type GetGroupLinksRequest struct {
 
 func (x *GetGroupLinksRequest) Reset() {
 	*x = GetGroupLinksRequest{}
-	mi := &file_meshsso_v1_auth_proto_msgTypes[6]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -879,7 +963,7 @@ func (x *GetGroupLinksRequest) String() string {
 func (*GetGroupLinksRequest) ProtoMessage() {}
 
 func (x *GetGroupLinksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_meshsso_v1_auth_proto_msgTypes[6]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -892,7 +976,7 @@ func (x *GetGroupLinksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetGroupLinksRequest.ProtoReflect.Descriptor instead.
 func (*GetGroupLinksRequest) Descriptor() ([]byte, []int) {
-	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{6}
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetGroupLinksRequest) GetGroup() string {
@@ -930,7 +1014,7 @@ type GetGroupLinksResponse struct {
 
 func (x *GetGroupLinksResponse) Reset() {
 	*x = GetGroupLinksResponse{}
-	mi := &file_meshsso_v1_auth_proto_msgTypes[7]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -942,7 +1026,7 @@ func (x *GetGroupLinksResponse) String() string {
 func (*GetGroupLinksResponse) ProtoMessage() {}
 
 func (x *GetGroupLinksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_meshsso_v1_auth_proto_msgTypes[7]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -955,7 +1039,7 @@ func (x *GetGroupLinksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetGroupLinksResponse.ProtoReflect.Descriptor instead.
 func (*GetGroupLinksResponse) Descriptor() ([]byte, []int) {
-	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{7}
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetGroupLinksResponse) GetGroup() *UserGroup {
@@ -991,7 +1075,7 @@ type ListDeviceGroupsRequest struct {
 
 func (x *ListDeviceGroupsRequest) Reset() {
 	*x = ListDeviceGroupsRequest{}
-	mi := &file_meshsso_v1_auth_proto_msgTypes[8]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1003,7 +1087,7 @@ func (x *ListDeviceGroupsRequest) String() string {
 func (*ListDeviceGroupsRequest) ProtoMessage() {}
 
 func (x *ListDeviceGroupsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_meshsso_v1_auth_proto_msgTypes[8]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1016,7 +1100,7 @@ func (x *ListDeviceGroupsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeviceGroupsRequest.ProtoReflect.Descriptor instead.
 func (*ListDeviceGroupsRequest) Descriptor() ([]byte, []int) {
-	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{8}
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListDeviceGroupsRequest) GetDomain() string {
@@ -1045,7 +1129,7 @@ type ListDeviceGroupsResponse struct {
 
 func (x *ListDeviceGroupsResponse) Reset() {
 	*x = ListDeviceGroupsResponse{}
-	mi := &file_meshsso_v1_auth_proto_msgTypes[9]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1057,7 +1141,7 @@ func (x *ListDeviceGroupsResponse) String() string {
 func (*ListDeviceGroupsResponse) ProtoMessage() {}
 
 func (x *ListDeviceGroupsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_meshsso_v1_auth_proto_msgTypes[9]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1070,7 +1154,7 @@ func (x *ListDeviceGroupsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeviceGroupsResponse.ProtoReflect.Descriptor instead.
 func (*ListDeviceGroupsResponse) Descriptor() ([]byte, []int) {
-	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{9}
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListDeviceGroupsResponse) GetTenants() []*Tenant {
@@ -1099,7 +1183,7 @@ type GetPolicyRequest struct {
 
 func (x *GetPolicyRequest) Reset() {
 	*x = GetPolicyRequest{}
-	mi := &file_meshsso_v1_auth_proto_msgTypes[10]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1111,7 +1195,7 @@ func (x *GetPolicyRequest) String() string {
 func (*GetPolicyRequest) ProtoMessage() {}
 
 func (x *GetPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_meshsso_v1_auth_proto_msgTypes[10]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1124,7 +1208,7 @@ func (x *GetPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPolicyRequest.ProtoReflect.Descriptor instead.
 func (*GetPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{10}
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetPolicyRequest) GetVersion() string {
@@ -1152,7 +1236,7 @@ type GetPolicyResponse struct {
 
 func (x *GetPolicyResponse) Reset() {
 	*x = GetPolicyResponse{}
-	mi := &file_meshsso_v1_auth_proto_msgTypes[11]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1164,7 +1248,7 @@ func (x *GetPolicyResponse) String() string {
 func (*GetPolicyResponse) ProtoMessage() {}
 
 func (x *GetPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_meshsso_v1_auth_proto_msgTypes[11]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1177,7 +1261,7 @@ func (x *GetPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPolicyResponse.ProtoReflect.Descriptor instead.
 func (*GetPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{11}
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetPolicyResponse) GetUnchanged() bool {
@@ -1210,7 +1294,7 @@ type Policy struct {
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_meshsso_v1_auth_proto_msgTypes[12]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1222,7 +1306,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_meshsso_v1_auth_proto_msgTypes[12]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1235,7 +1319,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{12}
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Policy) GetVersion() string {
@@ -1290,7 +1374,7 @@ type FrameRule struct {
 
 func (x *FrameRule) Reset() {
 	*x = FrameRule{}
-	mi := &file_meshsso_v1_auth_proto_msgTypes[13]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1302,7 +1386,7 @@ func (x *FrameRule) String() string {
 func (*FrameRule) ProtoMessage() {}
 
 func (x *FrameRule) ProtoReflect() protoreflect.Message {
-	mi := &file_meshsso_v1_auth_proto_msgTypes[13]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1315,7 +1399,7 @@ func (x *FrameRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FrameRule.ProtoReflect.Descriptor instead.
 func (*FrameRule) Descriptor() ([]byte, []int) {
-	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{13}
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *FrameRule) GetAction() string {
@@ -1366,7 +1450,7 @@ type RequestRule struct {
 
 func (x *RequestRule) Reset() {
 	*x = RequestRule{}
-	mi := &file_meshsso_v1_auth_proto_msgTypes[14]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1378,7 +1462,7 @@ func (x *RequestRule) String() string {
 func (*RequestRule) ProtoMessage() {}
 
 func (x *RequestRule) ProtoReflect() protoreflect.Message {
-	mi := &file_meshsso_v1_auth_proto_msgTypes[14]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1391,7 +1475,7 @@ func (x *RequestRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestRule.ProtoReflect.Descriptor instead.
 func (*RequestRule) Descriptor() ([]byte, []int) {
-	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{14}
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RequestRule) GetPath() string {
@@ -1450,7 +1534,7 @@ type TunnelRule struct {
 
 func (x *TunnelRule) Reset() {
 	*x = TunnelRule{}
-	mi := &file_meshsso_v1_auth_proto_msgTypes[15]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1462,7 +1546,7 @@ func (x *TunnelRule) String() string {
 func (*TunnelRule) ProtoMessage() {}
 
 func (x *TunnelRule) ProtoReflect() protoreflect.Message {
-	mi := &file_meshsso_v1_auth_proto_msgTypes[15]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1475,7 +1559,7 @@ func (x *TunnelRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TunnelRule.ProtoReflect.Descriptor instead.
 func (*TunnelRule) Descriptor() ([]byte, []int) {
-	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{15}
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *TunnelRule) GetProtocol() uint32 {
@@ -1510,7 +1594,7 @@ type Need struct {
 
 func (x *Need) Reset() {
 	*x = Need{}
-	mi := &file_meshsso_v1_auth_proto_msgTypes[16]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1522,7 +1606,7 @@ func (x *Need) String() string {
 func (*Need) ProtoMessage() {}
 
 func (x *Need) ProtoReflect() protoreflect.Message {
-	mi := &file_meshsso_v1_auth_proto_msgTypes[16]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1535,7 +1619,7 @@ func (x *Need) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Need.ProtoReflect.Descriptor instead.
 func (*Need) Descriptor() ([]byte, []int) {
-	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{16}
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Need) GetAll() uint32 {
@@ -1570,7 +1654,7 @@ type Field struct {
 
 func (x *Field) Reset() {
 	*x = Field{}
-	mi := &file_meshsso_v1_auth_proto_msgTypes[17]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1582,7 +1666,7 @@ func (x *Field) String() string {
 func (*Field) ProtoMessage() {}
 
 func (x *Field) ProtoReflect() protoreflect.Message {
-	mi := &file_meshsso_v1_auth_proto_msgTypes[17]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1595,7 +1679,7 @@ func (x *Field) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Field.ProtoReflect.Descriptor instead.
 func (*Field) Descriptor() ([]byte, []int) {
-	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{17}
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Field) GetName() string {
@@ -1640,6 +1724,97 @@ func (x *Field) GetMost() uint32 {
 	return 0
 }
 
+// EndedSessionsRequest names sessions, at most 1000.
+type EndedSessionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// UUIDs, lower case.
+	Ids           []string `protobuf:"bytes,1,rep,name=ids,proto3" json:"ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndedSessionsRequest) Reset() {
+	*x = EndedSessionsRequest{}
+	mi := &file_meshsso_v1_auth_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndedSessionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndedSessionsRequest) ProtoMessage() {}
+
+func (x *EndedSessionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_meshsso_v1_auth_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndedSessionsRequest.ProtoReflect.Descriptor instead.
+func (*EndedSessionsRequest) Descriptor() ([]byte, []int) {
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *EndedSessionsRequest) GetIds() []string {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+// EndedSessionsResponse holds those of the ids that have ended or expired, or that nobody knows.
+type EndedSessionsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ended         []string               `protobuf:"bytes,1,rep,name=ended,proto3" json:"ended,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndedSessionsResponse) Reset() {
+	*x = EndedSessionsResponse{}
+	mi := &file_meshsso_v1_auth_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndedSessionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndedSessionsResponse) ProtoMessage() {}
+
+func (x *EndedSessionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_meshsso_v1_auth_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndedSessionsResponse.ProtoReflect.Descriptor instead.
+func (*EndedSessionsResponse) Descriptor() ([]byte, []int) {
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *EndedSessionsResponse) GetEnded() []string {
+	if x != nil {
+		return x.Ended
+	}
+	return nil
+}
+
 // ReportRefusalsRequest is what was refused since the last report.
 type ReportRefusalsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1650,7 +1825,7 @@ type ReportRefusalsRequest struct {
 
 func (x *ReportRefusalsRequest) Reset() {
 	*x = ReportRefusalsRequest{}
-	mi := &file_meshsso_v1_auth_proto_msgTypes[18]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1662,7 +1837,7 @@ func (x *ReportRefusalsRequest) String() string {
 func (*ReportRefusalsRequest) ProtoMessage() {}
 
 func (x *ReportRefusalsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_meshsso_v1_auth_proto_msgTypes[18]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1675,7 +1850,7 @@ func (x *ReportRefusalsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportRefusalsRequest.ProtoReflect.Descriptor instead.
 func (*ReportRefusalsRequest) Descriptor() ([]byte, []int) {
-	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{18}
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ReportRefusalsRequest) GetRefusals() []*Refusal {
@@ -1702,7 +1877,7 @@ type Refusal struct {
 
 func (x *Refusal) Reset() {
 	*x = Refusal{}
-	mi := &file_meshsso_v1_auth_proto_msgTypes[19]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1714,7 +1889,7 @@ func (x *Refusal) String() string {
 func (*Refusal) ProtoMessage() {}
 
 func (x *Refusal) ProtoReflect() protoreflect.Message {
-	mi := &file_meshsso_v1_auth_proto_msgTypes[19]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1727,7 +1902,7 @@ func (x *Refusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
 func (*Refusal) Descriptor() ([]byte, []int) {
-	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{19}
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Refusal) GetSurface() string {
@@ -1774,7 +1949,7 @@ type ReportRefusalsResponse struct {
 
 func (x *ReportRefusalsResponse) Reset() {
 	*x = ReportRefusalsResponse{}
-	mi := &file_meshsso_v1_auth_proto_msgTypes[20]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1786,7 +1961,7 @@ func (x *ReportRefusalsResponse) String() string {
 func (*ReportRefusalsResponse) ProtoMessage() {}
 
 func (x *ReportRefusalsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_meshsso_v1_auth_proto_msgTypes[20]
+	mi := &file_meshsso_v1_auth_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1799,7 +1974,7 @@ func (x *ReportRefusalsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportRefusalsResponse.ProtoReflect.Descriptor instead.
 func (*ReportRefusalsResponse) Descriptor() ([]byte, []int) {
-	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{20}
+	return file_meshsso_v1_auth_proto_rawDescGZIP(), []int{23}
 }
 
 var File_meshsso_v1_auth_proto protoreflect.FileDescriptor
@@ -1807,13 +1982,15 @@ var File_meshsso_v1_auth_proto protoreflect.FileDescriptor
 const file_meshsso_v1_auth_proto_rawDesc = "" +
 	"\n" +
 	"\x15meshsso/v1/auth.proto\x12\n" +
-	"meshsso.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbb\x01\n" +
+	"meshsso.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfa\x01\n" +
 	"\x14ValidateTokenRequest\x12\x14\n" +
 	"\x05token\x18\x01 \x01(\tR\x05token\x12\x16\n" +
 	"\x06domain\x18\x02 \x01(\tR\x06domain\x12\x1b\n" +
 	"\tclient_ip\x18\x03 \x01(\tR\bclientIp\x12$\n" +
 	"\x04hook\x18\x04 \x01(\x0e2\x10.meshsso.v1.HookR\x04hook\x122\n" +
-	"\amax_age\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\"\xf2\x02\n" +
+	"\amax_age\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\x12#\n" +
+	"\rsession_token\x18\x06 \x01(\bR\fsessionToken\x12\x18\n" +
+	"\asession\x18\a \x01(\tR\asession\"\xa1\x03\n" +
 	"\x15ValidateTokenResponse\x12$\n" +
 	"\x04user\x18\x01 \x01(\v2\x10.meshsso.v1.UserR\x04user\x129\n" +
 	"\n" +
@@ -1824,7 +2001,10 @@ const file_meshsso_v1_auth_proto_rawDesc = "" +
 	"\vverified_by\x18\x05 \x01(\x0e2\x16.meshsso.v1.VerifiedByR\n" +
 	"verifiedBy\x126\n" +
 	"\tfresh_for\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\bfreshFor\x12%\n" +
-	"\x0epolicy_version\x18\a \x01(\tR\rpolicyVersion\"\x85\x02\n" +
+	"\x0epolicy_version\x18\a \x01(\tR\rpolicyVersion\x12-\n" +
+	"\asession\x18\b \x01(\v2\x13.meshsso.v1.SessionR\asession\"\x19\n" +
+	"\aSession\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\x85\x02\n" +
 	"\x04User\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1b\n" +
@@ -1903,7 +2083,11 @@ const file_meshsso_v1_auth_proto_rawDesc = "" +
 	"\brequired\x18\x03 \x01(\bR\brequired\x12\x16\n" +
 	"\x06values\x18\x04 \x03(\tR\x06values\x12\x10\n" +
 	"\x03max\x18\x05 \x01(\x03R\x03max\x12\x12\n" +
-	"\x04most\x18\x06 \x01(\rR\x04most\"H\n" +
+	"\x04most\x18\x06 \x01(\rR\x04most\"(\n" +
+	"\x14EndedSessionsRequest\x12\x10\n" +
+	"\x03ids\x18\x01 \x03(\tR\x03ids\"-\n" +
+	"\x15EndedSessionsResponse\x12\x14\n" +
+	"\x05ended\x18\x01 \x03(\tR\x05ended\"H\n" +
 	"\x15ReportRefusalsRequest\x12/\n" +
 	"\brefusals\x18\x01 \x03(\v2\x13.meshsso.v1.RefusalR\brefusals\"\x92\x01\n" +
 	"\aRefusal\x12\x18\n" +
@@ -1919,7 +2103,7 @@ const file_meshsso_v1_auth_proto_rawDesc = "" +
 	"\x0fHOOK_MESHACTION\x10\x02\x12\r\n" +
 	"\tHOOK_HTTP\x10\x03\x12\x12\n" +
 	"\x0eHOOK_WEBSOCKET\x10\x04\x12\x13\n" +
-	"\x0fHOOK_REVALIDATE\x10\x05*\xc9\x06\n" +
+	"\x0fHOOK_REVALIDATE\x10\x05*\x80\a\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14REASON_TOKEN_MISSING\x10\x01\x12\x1a\n" +
@@ -1929,13 +2113,15 @@ const file_meshsso_v1_auth_proto_rawDesc = "" +
 	"\x16REASON_TOKEN_SIGNATURE\x10\x05\x12\x18\n" +
 	"\x14REASON_TOKEN_EXPIRED\x10\x06\x12\x1e\n" +
 	"\x1aREASON_TOKEN_NOT_YET_VALID\x10\a\x12\x17\n" +
-	"\x13REASON_TOKEN_CLAIMS\x10\b\x12\x17\n" +
+	"\x13REASON_TOKEN_CLAIMS\x10\b\x12\x19\n" +
+	"\x15REASON_TOKEN_REPLAYED\x10\t\x12\x17\n" +
 	"\x13REASON_USER_UNKNOWN\x10\x14\x12\x19\n" +
 	"\x15REASON_USER_AMBIGUOUS\x10\x15\x12\x18\n" +
 	"\x14REASON_USER_DISABLED\x10\x16\x12\x18\n" +
 	"\x14REASON_USER_MISMATCH\x10\x17\x12\x1a\n" +
 	"\x16REASON_TENANT_MISMATCH\x10\x18\x12\x1b\n" +
-	"\x17REASON_ACCOUNT_CONFLICT\x10\x19\x12\x18\n" +
+	"\x17REASON_ACCOUNT_CONFLICT\x10\x19\x12\x1a\n" +
+	"\x16REASON_SESSION_UNKNOWN\x10\x1a\x12\x18\n" +
 	"\x14REASON_DOMAIN_DENIED\x10(\x12\x18\n" +
 	"\x14REASON_GROUP_UNKNOWN\x10)\x12\x1a\n" +
 	"\x16REASON_REQUEST_INVALID\x10*\x12\x1c\n" +
@@ -1951,12 +2137,13 @@ const file_meshsso_v1_auth_proto_rawDesc = "" +
 	"\x16REASON_REQUEST_UNKNOWN\x10V\x12\x19\n" +
 	"\x15REASON_TUNNEL_INVALID\x10W\x12\x18\n" +
 	"\x14REASON_SESSION_ENDED\x10X\x12\x19\n" +
-	"\x15REASON_POLICY_MISSING\x10Y*[\n" +
+	"\x15REASON_POLICY_MISSING\x10Y*t\n" +
 	"\n" +
 	"VerifiedBy\x12\x1b\n" +
 	"\x17VERIFIED_BY_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15VERIFIED_BY_DASHBOARD\x10\x01\x12\x15\n" +
-	"\x11VERIFIED_BY_AGENT\x10\x02*\xf1\x02\n" +
+	"\x11VERIFIED_BY_AGENT\x10\x02\x12\x17\n" +
+	"\x13VERIFIED_BY_SESSION\x10\x03*\xf1\x02\n" +
 	"\tFieldType\x12\x1a\n" +
 	"\x16FIELD_TYPE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11FIELD_TYPE_STRING\x10\x01\x12\x16\n" +
@@ -1973,12 +2160,13 @@ const file_meshsso_v1_auth_proto_rawDesc = "" +
 	"\x11FIELD_TYPE_COOKIE\x10\v\x12\x17\n" +
 	"\x13FIELD_TYPE_RELAY_ID\x10\f\x12\x17\n" +
 	"\x13FIELD_TYPE_PROTOCOL\x10\r\x12\x16\n" +
-	"\x12FIELD_TYPE_CHAT_ID\x10\x0e2\xbb\x03\n" +
+	"\x12FIELD_TYPE_CHAT_ID\x10\x0e2\x91\x04\n" +
 	"\vAuthService\x12T\n" +
 	"\rValidateToken\x12 .meshsso.v1.ValidateTokenRequest\x1a!.meshsso.v1.ValidateTokenResponse\x12T\n" +
 	"\rGetGroupLinks\x12 .meshsso.v1.GetGroupLinksRequest\x1a!.meshsso.v1.GetGroupLinksResponse\x12]\n" +
 	"\x10ListDeviceGroups\x12#.meshsso.v1.ListDeviceGroupsRequest\x1a$.meshsso.v1.ListDeviceGroupsResponse\x12H\n" +
-	"\tGetPolicy\x12\x1c.meshsso.v1.GetPolicyRequest\x1a\x1d.meshsso.v1.GetPolicyResponse\x12W\n" +
+	"\tGetPolicy\x12\x1c.meshsso.v1.GetPolicyRequest\x1a\x1d.meshsso.v1.GetPolicyResponse\x12T\n" +
+	"\rEndedSessions\x12 .meshsso.v1.EndedSessionsRequest\x1a!.meshsso.v1.EndedSessionsResponse\x12W\n" +
 	"\x0eReportRefusals\x12!.meshsso.v1.ReportRefusalsRequest\x1a\".meshsso.v1.ReportRefusalsResponseB<Z:github.com/everydaytech/meshsso/proto/meshsso/v1;meshssov1b\x06proto3"
 
 var (
@@ -1994,7 +2182,7 @@ func file_meshsso_v1_auth_proto_rawDescGZIP() []byte {
 }
 
 var file_meshsso_v1_auth_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_meshsso_v1_auth_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_meshsso_v1_auth_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_meshsso_v1_auth_proto_goTypes = []any{
 	(Hook)(0),                        // 0: meshsso.v1.Hook
 	(Reason)(0),                      // 1: meshsso.v1.Reason
@@ -2002,71 +2190,77 @@ var file_meshsso_v1_auth_proto_goTypes = []any{
 	(FieldType)(0),                   // 3: meshsso.v1.FieldType
 	(*ValidateTokenRequest)(nil),     // 4: meshsso.v1.ValidateTokenRequest
 	(*ValidateTokenResponse)(nil),    // 5: meshsso.v1.ValidateTokenResponse
-	(*User)(nil),                     // 6: meshsso.v1.User
-	(*Link)(nil),                     // 7: meshsso.v1.Link
-	(*Tenant)(nil),                   // 8: meshsso.v1.Tenant
-	(*UserGroup)(nil),                // 9: meshsso.v1.UserGroup
-	(*GetGroupLinksRequest)(nil),     // 10: meshsso.v1.GetGroupLinksRequest
-	(*GetGroupLinksResponse)(nil),    // 11: meshsso.v1.GetGroupLinksResponse
-	(*ListDeviceGroupsRequest)(nil),  // 12: meshsso.v1.ListDeviceGroupsRequest
-	(*ListDeviceGroupsResponse)(nil), // 13: meshsso.v1.ListDeviceGroupsResponse
-	(*GetPolicyRequest)(nil),         // 14: meshsso.v1.GetPolicyRequest
-	(*GetPolicyResponse)(nil),        // 15: meshsso.v1.GetPolicyResponse
-	(*Policy)(nil),                   // 16: meshsso.v1.Policy
-	(*FrameRule)(nil),                // 17: meshsso.v1.FrameRule
-	(*RequestRule)(nil),              // 18: meshsso.v1.RequestRule
-	(*TunnelRule)(nil),               // 19: meshsso.v1.TunnelRule
-	(*Need)(nil),                     // 20: meshsso.v1.Need
-	(*Field)(nil),                    // 21: meshsso.v1.Field
-	(*ReportRefusalsRequest)(nil),    // 22: meshsso.v1.ReportRefusalsRequest
-	(*Refusal)(nil),                  // 23: meshsso.v1.Refusal
-	(*ReportRefusalsResponse)(nil),   // 24: meshsso.v1.ReportRefusalsResponse
-	(*durationpb.Duration)(nil),      // 25: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),    // 26: google.protobuf.Timestamp
+	(*Session)(nil),                  // 6: meshsso.v1.Session
+	(*User)(nil),                     // 7: meshsso.v1.User
+	(*Link)(nil),                     // 8: meshsso.v1.Link
+	(*Tenant)(nil),                   // 9: meshsso.v1.Tenant
+	(*UserGroup)(nil),                // 10: meshsso.v1.UserGroup
+	(*GetGroupLinksRequest)(nil),     // 11: meshsso.v1.GetGroupLinksRequest
+	(*GetGroupLinksResponse)(nil),    // 12: meshsso.v1.GetGroupLinksResponse
+	(*ListDeviceGroupsRequest)(nil),  // 13: meshsso.v1.ListDeviceGroupsRequest
+	(*ListDeviceGroupsResponse)(nil), // 14: meshsso.v1.ListDeviceGroupsResponse
+	(*GetPolicyRequest)(nil),         // 15: meshsso.v1.GetPolicyRequest
+	(*GetPolicyResponse)(nil),        // 16: meshsso.v1.GetPolicyResponse
+	(*Policy)(nil),                   // 17: meshsso.v1.Policy
+	(*FrameRule)(nil),                // 18: meshsso.v1.FrameRule
+	(*RequestRule)(nil),              // 19: meshsso.v1.RequestRule
+	(*TunnelRule)(nil),               // 20: meshsso.v1.TunnelRule
+	(*Need)(nil),                     // 21: meshsso.v1.Need
+	(*Field)(nil),                    // 22: meshsso.v1.Field
+	(*EndedSessionsRequest)(nil),     // 23: meshsso.v1.EndedSessionsRequest
+	(*EndedSessionsResponse)(nil),    // 24: meshsso.v1.EndedSessionsResponse
+	(*ReportRefusalsRequest)(nil),    // 25: meshsso.v1.ReportRefusalsRequest
+	(*Refusal)(nil),                  // 26: meshsso.v1.Refusal
+	(*ReportRefusalsResponse)(nil),   // 27: meshsso.v1.ReportRefusalsResponse
+	(*durationpb.Duration)(nil),      // 28: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),    // 29: google.protobuf.Timestamp
 }
 var file_meshsso_v1_auth_proto_depIdxs = []int32{
 	0,  // 0: meshsso.v1.ValidateTokenRequest.hook:type_name -> meshsso.v1.Hook
-	25, // 1: meshsso.v1.ValidateTokenRequest.max_age:type_name -> google.protobuf.Duration
-	6,  // 2: meshsso.v1.ValidateTokenResponse.user:type_name -> meshsso.v1.User
-	26, // 3: meshsso.v1.ValidateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
-	8,  // 4: meshsso.v1.ValidateTokenResponse.tenant:type_name -> meshsso.v1.Tenant
-	9,  // 5: meshsso.v1.ValidateTokenResponse.user_group:type_name -> meshsso.v1.UserGroup
+	28, // 1: meshsso.v1.ValidateTokenRequest.max_age:type_name -> google.protobuf.Duration
+	7,  // 2: meshsso.v1.ValidateTokenResponse.user:type_name -> meshsso.v1.User
+	29, // 3: meshsso.v1.ValidateTokenResponse.expires_at:type_name -> google.protobuf.Timestamp
+	9,  // 4: meshsso.v1.ValidateTokenResponse.tenant:type_name -> meshsso.v1.Tenant
+	10, // 5: meshsso.v1.ValidateTokenResponse.user_group:type_name -> meshsso.v1.UserGroup
 	2,  // 6: meshsso.v1.ValidateTokenResponse.verified_by:type_name -> meshsso.v1.VerifiedBy
-	25, // 7: meshsso.v1.ValidateTokenResponse.fresh_for:type_name -> google.protobuf.Duration
-	7,  // 8: meshsso.v1.User.links:type_name -> meshsso.v1.Link
-	25, // 9: meshsso.v1.GetGroupLinksRequest.max_age:type_name -> google.protobuf.Duration
-	9,  // 10: meshsso.v1.GetGroupLinksResponse.group:type_name -> meshsso.v1.UserGroup
-	7,  // 11: meshsso.v1.GetGroupLinksResponse.links:type_name -> meshsso.v1.Link
-	25, // 12: meshsso.v1.ListDeviceGroupsRequest.max_age:type_name -> google.protobuf.Duration
-	8,  // 13: meshsso.v1.ListDeviceGroupsResponse.tenants:type_name -> meshsso.v1.Tenant
-	8,  // 14: meshsso.v1.ListDeviceGroupsResponse.lobby:type_name -> meshsso.v1.Tenant
-	16, // 15: meshsso.v1.GetPolicyResponse.policy:type_name -> meshsso.v1.Policy
-	17, // 16: meshsso.v1.Policy.frames:type_name -> meshsso.v1.FrameRule
-	19, // 17: meshsso.v1.Policy.tunnels:type_name -> meshsso.v1.TunnelRule
-	18, // 18: meshsso.v1.Policy.requests:type_name -> meshsso.v1.RequestRule
-	21, // 19: meshsso.v1.FrameRule.fields:type_name -> meshsso.v1.Field
-	20, // 20: meshsso.v1.FrameRule.need:type_name -> meshsso.v1.Need
-	21, // 21: meshsso.v1.RequestRule.arguments:type_name -> meshsso.v1.Field
-	20, // 22: meshsso.v1.RequestRule.need:type_name -> meshsso.v1.Need
-	20, // 23: meshsso.v1.TunnelRule.need:type_name -> meshsso.v1.Need
-	3,  // 24: meshsso.v1.Field.type:type_name -> meshsso.v1.FieldType
-	23, // 25: meshsso.v1.ReportRefusalsRequest.refusals:type_name -> meshsso.v1.Refusal
-	1,  // 26: meshsso.v1.Refusal.reason:type_name -> meshsso.v1.Reason
-	4,  // 27: meshsso.v1.AuthService.ValidateToken:input_type -> meshsso.v1.ValidateTokenRequest
-	10, // 28: meshsso.v1.AuthService.GetGroupLinks:input_type -> meshsso.v1.GetGroupLinksRequest
-	12, // 29: meshsso.v1.AuthService.ListDeviceGroups:input_type -> meshsso.v1.ListDeviceGroupsRequest
-	14, // 30: meshsso.v1.AuthService.GetPolicy:input_type -> meshsso.v1.GetPolicyRequest
-	22, // 31: meshsso.v1.AuthService.ReportRefusals:input_type -> meshsso.v1.ReportRefusalsRequest
-	5,  // 32: meshsso.v1.AuthService.ValidateToken:output_type -> meshsso.v1.ValidateTokenResponse
-	11, // 33: meshsso.v1.AuthService.GetGroupLinks:output_type -> meshsso.v1.GetGroupLinksResponse
-	13, // 34: meshsso.v1.AuthService.ListDeviceGroups:output_type -> meshsso.v1.ListDeviceGroupsResponse
-	15, // 35: meshsso.v1.AuthService.GetPolicy:output_type -> meshsso.v1.GetPolicyResponse
-	24, // 36: meshsso.v1.AuthService.ReportRefusals:output_type -> meshsso.v1.ReportRefusalsResponse
-	32, // [32:37] is the sub-list for method output_type
-	27, // [27:32] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	28, // 7: meshsso.v1.ValidateTokenResponse.fresh_for:type_name -> google.protobuf.Duration
+	6,  // 8: meshsso.v1.ValidateTokenResponse.session:type_name -> meshsso.v1.Session
+	8,  // 9: meshsso.v1.User.links:type_name -> meshsso.v1.Link
+	28, // 10: meshsso.v1.GetGroupLinksRequest.max_age:type_name -> google.protobuf.Duration
+	10, // 11: meshsso.v1.GetGroupLinksResponse.group:type_name -> meshsso.v1.UserGroup
+	8,  // 12: meshsso.v1.GetGroupLinksResponse.links:type_name -> meshsso.v1.Link
+	28, // 13: meshsso.v1.ListDeviceGroupsRequest.max_age:type_name -> google.protobuf.Duration
+	9,  // 14: meshsso.v1.ListDeviceGroupsResponse.tenants:type_name -> meshsso.v1.Tenant
+	9,  // 15: meshsso.v1.ListDeviceGroupsResponse.lobby:type_name -> meshsso.v1.Tenant
+	17, // 16: meshsso.v1.GetPolicyResponse.policy:type_name -> meshsso.v1.Policy
+	18, // 17: meshsso.v1.Policy.frames:type_name -> meshsso.v1.FrameRule
+	20, // 18: meshsso.v1.Policy.tunnels:type_name -> meshsso.v1.TunnelRule
+	19, // 19: meshsso.v1.Policy.requests:type_name -> meshsso.v1.RequestRule
+	22, // 20: meshsso.v1.FrameRule.fields:type_name -> meshsso.v1.Field
+	21, // 21: meshsso.v1.FrameRule.need:type_name -> meshsso.v1.Need
+	22, // 22: meshsso.v1.RequestRule.arguments:type_name -> meshsso.v1.Field
+	21, // 23: meshsso.v1.RequestRule.need:type_name -> meshsso.v1.Need
+	21, // 24: meshsso.v1.TunnelRule.need:type_name -> meshsso.v1.Need
+	3,  // 25: meshsso.v1.Field.type:type_name -> meshsso.v1.FieldType
+	26, // 26: meshsso.v1.ReportRefusalsRequest.refusals:type_name -> meshsso.v1.Refusal
+	1,  // 27: meshsso.v1.Refusal.reason:type_name -> meshsso.v1.Reason
+	4,  // 28: meshsso.v1.AuthService.ValidateToken:input_type -> meshsso.v1.ValidateTokenRequest
+	11, // 29: meshsso.v1.AuthService.GetGroupLinks:input_type -> meshsso.v1.GetGroupLinksRequest
+	13, // 30: meshsso.v1.AuthService.ListDeviceGroups:input_type -> meshsso.v1.ListDeviceGroupsRequest
+	15, // 31: meshsso.v1.AuthService.GetPolicy:input_type -> meshsso.v1.GetPolicyRequest
+	23, // 32: meshsso.v1.AuthService.EndedSessions:input_type -> meshsso.v1.EndedSessionsRequest
+	25, // 33: meshsso.v1.AuthService.ReportRefusals:input_type -> meshsso.v1.ReportRefusalsRequest
+	5,  // 34: meshsso.v1.AuthService.ValidateToken:output_type -> meshsso.v1.ValidateTokenResponse
+	12, // 35: meshsso.v1.AuthService.GetGroupLinks:output_type -> meshsso.v1.GetGroupLinksResponse
+	14, // 36: meshsso.v1.AuthService.ListDeviceGroups:output_type -> meshsso.v1.ListDeviceGroupsResponse
+	16, // 37: meshsso.v1.AuthService.GetPolicy:output_type -> meshsso.v1.GetPolicyResponse
+	24, // 38: meshsso.v1.AuthService.EndedSessions:output_type -> meshsso.v1.EndedSessionsResponse
+	27, // 39: meshsso.v1.AuthService.ReportRefusals:output_type -> meshsso.v1.ReportRefusalsResponse
+	34, // [34:40] is the sub-list for method output_type
+	28, // [28:34] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_meshsso_v1_auth_proto_init() }
@@ -2080,7 +2274,7 @@ func file_meshsso_v1_auth_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_meshsso_v1_auth_proto_rawDesc), len(file_meshsso_v1_auth_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   21,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -29,6 +29,7 @@ const (
 	AuthService_GetGroupLinks_FullMethodName    = "/meshsso.v1.AuthService/GetGroupLinks"
 	AuthService_ListDeviceGroups_FullMethodName = "/meshsso.v1.AuthService/ListDeviceGroups"
 	AuthService_GetPolicy_FullMethodName        = "/meshsso.v1.AuthService/GetPolicy"
+	AuthService_EndedSessions_FullMethodName    = "/meshsso.v1.AuthService/EndedSessions"
 	AuthService_ReportRefusals_FullMethodName   = "/meshsso.v1.AuthService/ReportRefusals"
 )
 
@@ -50,6 +51,8 @@ type AuthServiceClient interface {
 	ListDeviceGroups(ctx context.Context, in *ListDeviceGroupsRequest, opts ...grpc.CallOption) (*ListDeviceGroupsResponse, error)
 	// GetPolicy returns what people of ours may send to MeshCentral.
 	GetPolicy(ctx context.Context, in *GetPolicyRequest, opts ...grpc.CallOption) (*GetPolicyResponse, error)
+	// EndedSessions says which of the sessions that a shim holds principals of live no more. The shim asks every half second.
+	EndedSessions(ctx context.Context, in *EndedSessionsRequest, opts ...grpc.CallOption) (*EndedSessionsResponse, error)
 	// ReportRefusals tells the sidecar what the policy refused, for its log and metrics.
 	ReportRefusals(ctx context.Context, in *ReportRefusalsRequest, opts ...grpc.CallOption) (*ReportRefusalsResponse, error)
 }
@@ -102,6 +105,16 @@ func (c *authServiceClient) GetPolicy(ctx context.Context, in *GetPolicyRequest,
 	return out, nil
 }
 
+func (c *authServiceClient) EndedSessions(ctx context.Context, in *EndedSessionsRequest, opts ...grpc.CallOption) (*EndedSessionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EndedSessionsResponse)
+	err := c.cc.Invoke(ctx, AuthService_EndedSessions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *authServiceClient) ReportRefusals(ctx context.Context, in *ReportRefusalsRequest, opts ...grpc.CallOption) (*ReportRefusalsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ReportRefusalsResponse)
@@ -130,6 +143,8 @@ type AuthServiceServer interface {
 	ListDeviceGroups(context.Context, *ListDeviceGroupsRequest) (*ListDeviceGroupsResponse, error)
 	// GetPolicy returns what people of ours may send to MeshCentral.
 	GetPolicy(context.Context, *GetPolicyRequest) (*GetPolicyResponse, error)
+	// EndedSessions says which of the sessions that a shim holds principals of live no more. The shim asks every half second.
+	EndedSessions(context.Context, *EndedSessionsRequest) (*EndedSessionsResponse, error)
 	// ReportRefusals tells the sidecar what the policy refused, for its log and metrics.
 	ReportRefusals(context.Context, *ReportRefusalsRequest) (*ReportRefusalsResponse, error)
 	mustEmbedUnimplementedAuthServiceServer()
@@ -153,6 +168,9 @@ func (UnimplementedAuthServiceServer) ListDeviceGroups(context.Context, *ListDev
 }
 func (UnimplementedAuthServiceServer) GetPolicy(context.Context, *GetPolicyRequest) (*GetPolicyResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetPolicy not implemented")
+}
+func (UnimplementedAuthServiceServer) EndedSessions(context.Context, *EndedSessionsRequest) (*EndedSessionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method EndedSessions not implemented")
 }
 func (UnimplementedAuthServiceServer) ReportRefusals(context.Context, *ReportRefusalsRequest) (*ReportRefusalsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReportRefusals not implemented")
@@ -250,6 +268,24 @@ func _AuthService_GetPolicy_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AuthService_EndedSessions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EndedSessionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AuthServiceServer).EndedSessions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AuthService_EndedSessions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AuthServiceServer).EndedSessions(ctx, req.(*EndedSessionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _AuthService_ReportRefusals_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ReportRefusalsRequest)
 	if err := dec(in); err != nil {
@@ -290,6 +326,10 @@ var AuthService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetPolicy",
 			Handler:    _AuthService_GetPolicy_Handler,
+		},
+		{
+			MethodName: "EndedSessions",
+			Handler:    _AuthService_EndedSessions_Handler,
 		},
 		{
 			MethodName: "ReportRefusals",
