@@ -5,6 +5,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/singleflight"
+
 )
 
 // Live is a session that this replica serves at the moment. Safe for concurrent use.
@@ -14,6 +17,8 @@ type Live struct {
 	hash string // of its token
 	used atomic.Int64
 	done chan struct{}
+	// checks is Check's.
+	checks singleflight.Group
 
 	mu      sync.Mutex
 	row     row
@@ -49,8 +54,14 @@ func (l *Live) Err() error {
 	return l.err
 }
 
-// Check asks at once what the next round would: whoever MeshCentral has left may be the last to hear why.
-func (l *Live) Check(ctx context.Context) { l.svc.check(ctx, l) }
+// Check asks at once what the next round would: whoever MeshCentral has left may be the last to hear why. All the tunnels that
+// it left at once ask once.
+func (l *Live) Check(ctx context.Context) {
+	_, _, _ = l.checks.Do("", func() (any, error) {
+		l.svc.check(context.WithoutCancel(ctx), l)
+		return nil, nil
+	})
+}
 
 // Use notes traffic, which keeps the session from idling out.
 func (l *Live) Use() { l.usedSince(l.svc.now()) }

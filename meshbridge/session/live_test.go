@@ -1,12 +1,17 @@
 package session_test
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/everydaytech/meshsso/meshbridge/session"
 )
@@ -262,5 +267,41 @@ func TestDenialsCannotFillTheAudit(t *testing.T) {
 	r.Round(t.Context())
 	if got := strings.Count(w.audited(t), "denied:"); got > 32 {
 		t.Errorf("%d lines", got)
+	}
+}
+
+// crowd counts how many of a store's batches are under way at once.
+type crowd struct {
+	session.DB
+	now, most atomic.Int64
+}
+
+func (c *crowd) SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults {
+	n := c.now.Add(1)
+	for most := c.most.Load(); n > most && !c.most.CompareAndSwap(most, n); most = c.most.Load() {
+	}
+	return leaving{c.DB.SendBatch(ctx, b), c}
+}
+
+type leaving struct {
+	pgx.BatchResults
+	from *crowd
+}
+
+func (l leaving) Close() error { l.from.now.Add(-1); return l.BatchResults.Close() }
+
+func TestTunnelsThatEndTogetherAskOnce(t *testing.T) {
+	w := newWorld(t)
+	c := &crowd{}
+	r := w.replica(t, func(cfg *session.Config) { c.DB, cfg.DB = cfg.DB, c })
+	l := r.enter(t, r.create(t, w.tech(), "2"))
+	c.most.Store(0)
+	var all sync.WaitGroup
+	for range 300 {
+		all.Go(func() { l.Check(t.Context()) })
+	}
+	all.Wait()
+	if n := c.most.Load(); n != 1 || l.Err() != nil {
+		t.Errorf("%d at once, %v", n, l.Err())
 	}
 }
