@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/singleflight"
-
 )
 
 // Live is a session that this replica serves at the moment. Safe for concurrent use.
