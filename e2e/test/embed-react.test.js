@@ -53,9 +53,9 @@ describe('the React component', { timeout: 120000 }, () => {
         await show({ agentId: 7, viewMode: 11, title: 'one' });
         await state('ready');
         for (let i = 0; i < 3; i++) { // each by itself: React may draw several at once
-            const before = await page.evaluate(() => window.dashboard.renders);
+            const drawn = await page.evaluate(() => window.dashboard.renders);
             await show({ agentId: 7, viewMode: 11, title: 'two' });
-            await page.waitForFunction((count) => window.dashboard.renders > count, before);
+            await page.waitForFunction((count) => window.dashboard.renders > count, drawn);
         }
         assert.equal(await dashboard.frame().getAttribute('title'), 'two');
         assert.deepEqual([posts().length, frames().length], [1, 1]);
