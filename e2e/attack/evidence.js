@@ -18,6 +18,9 @@ const device = (type, test = () => true) => (cell) => cell.heard().some((m) => m
 /** MeshCentral says OK to a `msg`: enough where it is allowed. Where it is not it says so as well, and tells no device. */
 const routed = (cell) => cell.expected === 'allowed' && cell.heard().some((m) => m.action === 'msg' && m.result === 'OK' && m.responseid === cell.nonce);
 
+/** The same where the device answers such a `msg` of nobody, MeshCentral's own administrator included. */
+const routedToMute = (type) => async (cell) => routed(cell) && cell.site.mute(type, cell.node);
+
 /** An event that MeshCentral told its administrator, who hears them all. */
 const event = (action, test = () => true) => (cell) => cell.events().some((e) => e.action === action && test(e, cell));
 
@@ -39,6 +42,6 @@ const taken = (action) => (cell) => cell.expected === 'allowed' && cell.heard().
 /** Nothing that could be seen: for what only must not be let through. Never of an allowed cell. */
 const nothing = () => false;
 
-const any = (...all) => (cell) => all.some((one) => one(cell));
+const any = (...all) => async (cell) => { for (const one of all) { if (await one(cell)) { return true; } } return false; };
 
-module.exports = { about, answer, any, device, dialled, event, file, fine, logged, nothing, passed, routed, taken };
+module.exports = { about, answer, any, device, dialled, event, file, fine, logged, nothing, passed, routed, routedToMute, taken };

@@ -3,7 +3,7 @@
 // administrator's. Nothing here is sent that could switch the machine off on which this runs, allowed or not.
 
 const path = require('path');
-const { about, answer, any, device, event, file, nothing, passed, routed, taken } = require('./evidence');
+const { about, answer, any, device, event, file, nothing, passed, routed, routedToMute, taken } = require('./evidence');
 
 const CONTROL = 'TAS'; // remote control, wake, power, notes, chat
 const CONSOLE = 'AS'; // console and commands besides
@@ -17,7 +17,7 @@ const msg = (type, own, fields = {}, evidence = device(type), more = {}) => ({
 const mark = (cell) => path.join(cell.site.dir, cell.nonce);
 
 module.exports = [
-    msg('ps', CONTROL, {}, any(device('ps'), routed)), // answered where no process of the machine has a backslash in its arguments
+    msg('ps', CONTROL, {}, any(device('ps'), routedToMute('ps'))), // an agent answers nobody where a process of the machine has a backslash in its arguments
     msg('psinfo', CONTROL, { pid: process.pid }),
     msg('pskill', CONTROL, (cell) => ({ value: cell.victim.pid + '|sleep' }), (cell) => cell.victim.over, { victim: true }),
     msg('services', CONTROL, {}, any(device('services'), routed)), // answered where there is a service manager

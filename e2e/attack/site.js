@@ -85,7 +85,21 @@ function administration(site, mesh, secrets) {
     }
     const nonce = () => crypto.randomBytes(8).toString('hex');
 
+    const asked = new Map(); // type and device → whether nobody is answered
+    async function silent(type, nodeid) {
+        for (let i = 0; i < 3; i++) { // an agent drops a message now and then
+            if (await ask({ action: 'msg', type, nodeid }, (m) => m.action === 'msg' && m.type === type && m.nodeid === nodeid, 1500).catch(() => false)) { return false; }
+        }
+        return true;
+    }
+
     return {
+        /** Whether the device answers such a `msg` of nobody. Asked once, past MeshSSO. */
+        mute(type, nodeid) {
+            const key = type + ' ' + nodeid;
+            if (!asked.has(key)) { asked.set(key, silent(type, nodeid)); }
+            return asked.get(key);
+        },
         ask, heardByAdmin: () => (admin === null ? [] : admin.messages),
         /** Signs everybody in, and looks up what cells need. */
         async enter() {

@@ -26,14 +26,11 @@ async function opens(mesh, nodeId, { page, relay, cookie }) {
         'meshrelay.ashx': () => meets(mesh, nodeId, '&rauth=' + encodeURIComponent(relay), '&auth=' + text)
     };
     const open = [];
-    for (const [way, tried] of Object.entries(ways)) { if (await tried().catch(hungUp)) { open.push(way); } }
+    for (const [way, tried] of Object.entries(ways)) {
+        const opened = await tried().catch((err) => { throw Object.assign(new Error(way + ': ' + err.message), { way, code: err.code }); });
+        if (opened) { open.push(way); }
+    }
     return open;
-}
-
-// Whoever's session ends in the middle of an answer is cut off.
-function hungUp(err) {
-    if (err.code !== 'ECONNRESET') { throw err; }
-    return false;
 }
 
 // Whether the two ends of a relay meet by these.

@@ -68,13 +68,13 @@ async function listFolder(relay, folder, ms = 15000) {
     return answer.dir.map((entry) => entry.n);
 }
 
-/** Runs a line in an open terminal tunnel and resolves to what matches in its output, within `ms`. */
-async function runIn(relay, line, expected, ms = 15000) {
+/** Runs a line in an open terminal tunnel and resolves to what matches in its output. */
+async function runIn(relay, line, expected) {
     if (!relay.selected) { relay.send({ ctrlChannel: '102938', type: 'options', cols: 200, rows: 30 }); relay.send('1'); relay.selected = true; }
     const output = () => relay.messages.filter((m) => Buffer.isBuffer(m) || (typeof m === 'string' && m !== 'c')).join('');
-    await relay.next(() => /[#$] ?/.test(output()), ms);
+    await relay.next(() => /[#$] ?/.test(output()));
     relay.send(Buffer.from(line + '\r'));
-    await relay.next(() => expected.test(output()), ms);
+    await relay.next(() => expected.test(output()));
     return expected.exec(output())[0];
 }
 
