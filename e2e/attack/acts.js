@@ -55,10 +55,11 @@ async function socket(cell) {
 async function inside(cell) {
     const { row: { inside: { p, send }, first, ends }, person, node, nonce, site } = cell;
     const patience = site.protected ? PATIENCE : 1500; // there, what does not come is not waited for long
+    const id = nonce + cell.tries++;
     const { rcookie } = await person.cookies();
     const control = await person.channel();
-    control.send({ action: 'msg', type: 'tunnel', nodeid: node, usage: p, value: `*/meshrelay.ashx?p=${p}&nodeid=${node}&id=${nonce}&rauth=${rcookie}` });
-    cell.relay = person.socket(`/meshrelay.ashx?browser=1&p=${p}&nodeid=${node}&id=${nonce}`);
+    control.send({ action: 'msg', type: 'tunnel', nodeid: node, usage: p, value: `*/meshrelay.ashx?p=${p}&nodeid=${node}&id=${id}&rauth=${rcookie}` });
+    cell.relay = person.socket(`/meshrelay.ashx?browser=1&p=${p}&nodeid=${node}&id=${id}`);
     cell.sockets.push(cell.relay);
     await until(() => cell.relay.over || cell.relay.messages.includes('c'), patience, 'the tunnel is joined or refused');
     const words = send(cell);

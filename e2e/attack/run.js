@@ -20,7 +20,7 @@ async function runCell(site, cell, listener) {
     const { row } = cell;
     const device = site.devices[cell.where] || site.devices.own;
     const person = site.people[cell.who];
-    const state = { denied: false, sockets: [], nonce: letters(), log: site.mesh.output().length, admin: site.heardByAdmin().length };
+    const state = { denied: false, sockets: [], nonce: letters(), tries: 0, log: site.mesh.output().length, admin: site.heardByAdmin().length };
     const what = Object.assign(state, {
         ...cell, site, person, device, listener, node: device.id, mesh: device.mesh, self: person.id, other: site.other.id,
         refused: () => state.denied,
@@ -34,16 +34,9 @@ async function runCell(site, cell, listener) {
     if (row.victim) { what.victim = startVictim(); }
     let success = false, note = '', crashed = false;
     try {
-        await ACTS[actOf(row)](what);
-        if (cell.expected === 'allowed' || (row.slow && !site.protected)) {
-            success = await seen(what);
-            // Agents drop a message now and then, on any server: what is allowed may be asked for again.
-            for (let again = 0; again < 2 && !success && !what.refused() && cell.expected === 'allowed' && (row.agent || row.inside); again++) {
-                await ACTS[actOf(row)](what);
-                success = await seen(what);
-            }
-            note = success ? '' : 'no evidence in time';
-        }
+        const told = cell.expected === 'allowed' || (row.slow && !site.protected); // else the effect is looked for once, behind the barriers
+        success = await act(what, told);
+        note = success || !told ? '' : 'no evidence in time';
         await barriers(what);
         if (cell.expected !== 'allowed') { success = Boolean(await row.evidence(what)); }
     } catch (err) {
@@ -55,6 +48,19 @@ async function runCell(site, cell, listener) {
     if (what.victim) { what.victim.stop(); }
     if (row.again && !crashed) { await person.enter().catch(async (err) => { note = err.message; crashed = await died(site); }); }
     return { denied: state.denied, success, crashed, note };
+}
+
+// Does the cell. Agents drop a message now and then, on any server: what is allowed and goes through one may be asked for again.
+async function act(what, told) {
+    const { row } = what;
+    const again = what.expected === 'allowed' && (row.agent || row.inside);
+    for (let left = again ? 2 : 0; ; left--) {
+        try {
+            await ACTS[actOf(row)](what);
+            const success = told && await seen(what);
+            if (success || left === 0 || what.refused()) { return success; }
+        } catch (err) { if (left === 0 || !row.inside) { throw err; } } // a tunnel that nobody joined
+    }
 }
 
 const seen = (what) => until(() => what.row.evidence(what), what.refused() ? 0 : what.row.agent ? PATIENCE / 3 : PATIENCE, 'evidence').catch(() => false);

@@ -23,6 +23,8 @@ function startKeeper(webserver, { groups, people, movers, placement, log }) {
         accountchange: ({ userid }) => { if (people.has(userid)) { soon(userid, () => people.repair(userid)); } },
         meshchange: ({ meshid }) => { if (placement.isManaged(meshid)) { soon(meshid, () => people.repairMembers(meshid)); } },
         nodemeshchange: ({ nodeid }) => { if (placement.isOn()) { soon(nodeid, () => movers.queue([nodeid])); } },
+        // MeshCentral may write a document that it read before the device was moved.
+        changenode: ({ node }) => { if (node && placement.isAstray(node)) { soon(node._id, () => movers.queue([node._id])); } },
         addnode: ({ node }) => { if (placement.isOn() && node) { soon(node._id, () => movers.queue([node._id])); } }
     };
 

@@ -30,22 +30,20 @@ function createMovers(webserver, store, place, log) {
     }
 
     async function settle(id) {
-        const node = await store.get(id);
-        if (node === null || node.type !== 'node' || typeof node.meshid !== 'string') { return; } // not enrolled yet
-        const from = node.meshid;
-        const to = place(id, from);
-        if (to === from) { return; }
-        node.meshid = to;
-        await store.set(webserver.cleanDevice(node));
+        let from, to;
+        const node = await store.change(id, (doc) => {
+            if (doc === null || doc.type !== 'node' || typeof doc.meshid !== 'string') { return null; } // not enrolled yet
+            from = doc.meshid;
+            to = place(id, from);
+            if (to === from) { return null; }
+            doc.meshid = to;
+            return webserver.cleanDevice(doc);
+        });
+        if (node === null) { return; }
         const agent = webserver.wsagents[id];
         if (agent) { agent.meshid = to.split('/')[2]; }
-        await lastConnect(id, to);
+        await store.change('lc' + id, (last) => (last !== null && last.meshid !== to ? { ...last, meshid: to } : null));
         announce(node, from, to);
-    }
-
-    async function lastConnect(id, to) {
-        const last = await store.get('lc' + id);
-        if (last !== null && last.meshid !== to) { last.meshid = to; await store.set(last); }
     }
 
     // Open pages follow. Those of the former group learn that the device is gone and nothing else of it.

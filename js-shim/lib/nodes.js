@@ -38,7 +38,7 @@ function createNodeLinks(webserver, store, log) {
         }
     }
 
-    // One run a device at a time; a request during a run waits for it and runs again, so that no write is lost.
+    // One run a device at a time; a request during a run waits for it and runs again.
     function reconcile(node, tell) {
         const before = queued.get(node) || Promise.resolve();
         const run = before.then(() => write(node, tell)).catch((err) => log('device ' + node.slice(0, 16) + '…: ' + err.message));
@@ -47,10 +47,19 @@ function createNodeLinks(webserver, store, log) {
     }
 
     async function write(id, tell) {
-        const node = await store.get(id);
-        if (node === null || node.type !== 'node') { return; } // not enrolled yet: addnode will come
+        const node = await store.change(id, (doc) => {
+            if (doc === null || doc.type !== 'node' || !complete(doc)) { return null; } // null: not enrolled yet, addnode will come
+            return webserver.cleanDevice(doc);
+        });
+        if (node === null || !tell) { return; }
+        const event = { etype: 'node', action: 'changenode', nodeid: id, domain: node.domain, node: webserver.CloneSafeNode(node), nolog: 1 };
+        webserver.parent.DispatchEvent(webserver.CreateNodeDispatchTargets(node.meshid, id), webserver, event);
+    }
+
+    /** Gives a device's document the links that are wanted, and only those of holders that are known. Returns whether it changed. */
+    function complete(node) {
         const links = Object.assign({}, node.links);
-        const want = wanted.get(id) || new Map();
+        const want = wanted.get(node._id) || new Map();
         let changed = false;
         for (const holder of Object.keys(links)) {
             if ((holders.has(holder) && !want.has(holder)) || forgotten(holder)) { delete links[holder]; changed = true; }
@@ -58,12 +67,8 @@ function createNodeLinks(webserver, store, log) {
         for (const [holder, rights] of want) {
             if (!links[holder] || links[holder].rights !== rights) { links[holder] = { rights }; changed = true; }
         }
-        if (!changed) { return; }
-        node.links = links;
-        await store.set(webserver.cleanDevice(node));
-        if (!tell) { return; }
-        const event = { etype: 'node', action: 'changenode', nodeid: id, domain: node.domain, node: webserver.CloneSafeNode(node), nolog: 1 };
-        webserver.parent.DispatchEvent(webserver.CreateNodeDispatchTargets(node.meshid, id), webserver, event);
+        if (changed) { node.links = links; }
+        return changed;
     }
 
     // People are in memory only: what a device's document holds of them after a restart is nobody's.
@@ -75,13 +80,16 @@ function createNodeLinks(webserver, store, log) {
             if (event === null || typeof event !== 'object') { return; }
             if (event.action !== 'addnode' && event.action !== 'nodeconnect' && event.action !== 'changenode') { return; }
             const id = event.nodeid || (event.node && event.node._id);
-            if (typeof id === 'string' && wanted.has(id) && !queued.has(id)) { reconcile(id, true); }
+            if (typeof id === 'string' && wanted.has(id) && !queued.has(id)) { reconcile(id, true); } // during a run, what was written was completed
         }
     };
 
     return {
         setHolder,
-        start() { webserver.parent.AddEventDispatch(['*'], listener); }
+        start() {
+            store.completeNodes(complete);
+            webserver.parent.AddEventDispatch(['*'], listener);
+        }
     };
 }
 

@@ -74,12 +74,16 @@ function createPlacement({ fetchGroups, fetchDevices, maxAge, meshes, queue, cha
         isManaged,
         managed: () => [...groups.keys(), lobby.deviceGroupId],
         nodesOf: (groupId) => (groups.has(groupId) ? [...groups.get(groupId).nodes] : []),
-        /** Where a device belongs that is in the group `current` now (or wants to be). */
-        place(node, current) {
-            if (lobby === null) { return current; }
-            return homes.get(node) || (isManaged(current) ? lobby.deviceGroupId : current);
-        }
+        place,
+        /** Whether a device's document names another group than the one where it belongs. */
+        isAstray: ({ _id: id, meshid }) => typeof meshid === 'string' && place(id, meshid) !== meshid
     };
+
+    /** Where a device belongs that is in the group `current` now (or wants to be). */
+    function place(node, current) {
+        if (lobby === null) { return current; }
+        return homes.get(node) || (isManaged(current) ? lobby.deviceGroupId : current);
+    }
 
     function isManaged(id) { return lobby !== null && (groups.has(id) || id === lobby.deviceGroupId); }
 }

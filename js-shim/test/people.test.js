@@ -12,6 +12,7 @@ const { createLive } = require('../lib/live');
 const { createPeople } = require('../lib/people');
 const { createSessions } = require('../lib/sessions');
 const { keepOutOfDatabase } = require('../lib/db');
+const { standInDatabase, standInStore } = require('./database.helper');
 
 const NODE = (c) => 'node//' + c.repeat(64);
 const GROUP = { id: 'ugrp//' + 'g'.repeat(64), version: 'v1', name: 'meshsso-g' };
@@ -33,8 +34,8 @@ function world({ links = { v1: [{ id: NODE('a'), rights: 8 }] }, docs = {}, hang
         parent: { config: { domains: {} }, db: {}, DispatchEvent: (ids, source, event) => events.push({ ids, event }), AddEventDispatch(ids, listener) { webserver.listener = listener; } },
         cleanDevice: (node) => node, CloneSafeUser: (user) => ({ ...user }), CloneSafeNode: (node) => ({ ...node }), CreateNodeDispatchTargets: (mesh, node) => ['*', node]
     };
-    const find = (id) => (stored.has(id) ? structuredClone(stored.get(id)) : null);
-    const store = { get: (id) => (id === hang ? new Promise(() => { }) : Promise.resolve(find(id))), set: async (doc) => { stored.set(doc._id, structuredClone(doc)); }, all: async () => [], remove: async (id) => { stored.delete(id); } };
+    const db = standInDatabase(stored, { hang });
+    const store = standInStore(db);
     const faults = [];
     const nodes = createNodeLinks(webserver, store, (text) => faults.push(text));
     const fetches = [];
@@ -60,7 +61,7 @@ function world({ links = { v1: [{ id: NODE('a'), rights: 8 }] }, docs = {}, hang
     };
     const people = { ...made, ticket: () => ++tickets, admit };
     nodes.start();
-    return { webserver, stored, people, live, links, fetches, faults, nodes };
+    return { webserver, db, stored, people, live, links, fetches, faults, nodes };
 }
 
 function timers(t) { mock.timers.enable({ apis: ['setTimeout', 'Date'], now: NOW }); t.after(() => mock.timers.reset()); }
@@ -127,6 +128,34 @@ test('a device that MeshCentral makes anew gets its links again', async (t) => {
     await nodes.setHolder('user//somebody', new Map([[NODE('a'), 8]])); // queued behind the run that the event started
     assert.deepEqual(stored.get(NODE('a')).links, { [GROUP.id]: { rights: 8 }, 'user//somebody': { rights: 8 } });
     for (const event of [null, 'resubscribe', {}, { action: 'addnode' }, { action: 'nodeconnect', nodeid: 5 }]) { webserver.listener.HandleEvent(null, event); }
+});
+
+test('what MeshCentral writes of a device while its links are written is not lost, nor are the links', async (t) => {
+    timers(t);
+    const id = NODE('a');
+    const { db, stored, people, nodes } = world({ docs: { [id]: { _id: id, type: 'node', domain: '', name: 'old' } } });
+    nodes.start();
+    await people.admit(reply({ userGroup: null }));
+    // MeshCentral reads a device's document, and writes all of it when it has thought about it.
+    const rename = (name) => new Promise((resolve) => { db.Get(id, (err, [node]) => { node.name = name; db.Set(node, resolve); }); });
+    for (const [first, second] of [['rename', 'link'], ['link', 'rename']]) {
+        const name = first + ' first';
+        const rights = first.length;
+        const acts = { rename: () => rename(name), link: () => nodes.setHolder('user//somebody', new Map([[id, rights]])) };
+        await Promise.all([acts[first](), acts[second]()]);
+        assert.deepEqual([stored.get(id).name, stored.get(id).links], [name, { 'user//somebody': { rights } }], name);
+    }
+});
+
+test('a device that MeshCentral makes anew has its links from the first write on', async (t) => {
+    timers(t);
+    const { db, stored, people, nodes } = world();
+    nodes.start();
+    await people.admit(reply());
+    const made = { _id: NODE('a'), type: 'node', domain: '', links: { [GROUP.id]: { rights: 0xFFFFFFFF } } };
+    await new Promise((resolve) => { db.Set(made, resolve); });
+    assert.deepEqual(stored.get(NODE('a')).links, { [GROUP.id]: { rights: 8 } });
+    assert.deepEqual(made.links, { [GROUP.id]: { rights: 8 } }, 'what pages are told of it has them too');
 });
 
 test('an account that MeshCentral keeps is not taken over', async (t) => {

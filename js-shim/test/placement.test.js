@@ -4,6 +4,8 @@ const assert = require('node:assert/strict');
 const { test } = require('node:test');
 const { createMovers } = require('../lib/movers');
 const { createPlacement } = require('../lib/placement');
+const { startKeeper } = require('../lib/keeper');
+const { standInDatabase, standInStore } = require('./database.helper');
 
 const MESH = (c) => 'mesh//' + c.repeat(64);
 const NODE = (c) => 'node//' + c.repeat(64);
@@ -13,10 +15,11 @@ function world(members, where) {
     const docs = new Map(Object.entries(where).map(([id, meshid]) => [id, { _id: id, type: 'node', domain: '', meshid }]));
     const events = [], faults = [];
     const w = { members, docs, events, faults, changes: 0, fetches: 0 };
-    const store = { get: async (id) => structuredClone(docs.get(id) || null), set: async (doc) => { if (doc._id === w.broken) { throw new Error('disk'); } docs.set(doc._id, doc); }, nodesIn: async (ids, skip, limit) => [...docs.values()].filter((doc) => ids.includes(doc.meshid)).slice(skip, skip + limit) };
+    const db = w.db = standInDatabase(docs, { broken: () => w.broken });
+    const store = standInStore(db);
     const webserver = {
         wsagents: {}, cleanDevice: (node) => node, CloneSafeNode: (node) => ({ ...node }), CreateMeshDispatchTargets: (id) => [id],
-        parent: { GetConnectivityState: () => null, DispatchEvent: (targets, source, event) => events.push([targets[0], event]) }, meshAgentHandler: { CreateMeshAgent: () => ({}) }
+        parent: { GetConnectivityState: () => null, DispatchEvent: (targets, source, event) => events.push([targets[0], event]), AddEventDispatch(ids, listener) { w.listener = listener; } }, meshAgentHandler: { CreateMeshAgent: () => ({}) }
     };
     const tenants = () => Object.keys(w.members).map((id) => ({ id, name: id, deviceGroupId: id, version: w.members[id].join() || 'none' }));
     w.movers = createMovers(webserver, store, (node, current) => w.placement.place(node, current), (text) => faults.push(text));
@@ -70,6 +73,32 @@ test('an agent is in its right group from its first moment, whatever its setting
     agent.dbNodeKey = NODE('a');
     agent.dbMeshKey = MESH('O');
     assert.equal(agent.dbMeshKey, MESH('A'));
+});
+
+test('a document that MeshCentral read before the device was moved does not take it back', async () => {
+    const id = NODE('a');
+    const w = world({ [MESH('A')]: [], [MESH('B')]: [id] }, { [id]: MESH('A') });
+    startKeeper(w.webserver, { groups: {}, people: {}, movers: w.movers, placement: w.placement, log: (text) => w.faults.push(text) });
+    const rename = (name, later) => new Promise((resolve) => {
+        w.db.Get(id, async (err, [node]) => {
+            await later;
+            node.name = name;
+            w.db.Set(node, resolve);
+            w.listener.HandleEvent(null, { action: 'changenode', nodeid: id, node });
+        });
+    });
+    await Promise.all([rename('while it is moved'), w.refresh()]);
+    assert.deepEqual([w.docs.get(id).name, w.docs.get(id).meshid], ['while it is moved', MESH('B')]);
+    w.docs.get(id).meshid = MESH('A');
+    let moved;
+    const late = rename('after it was moved', new Promise((resolve) => { moved = resolve; }));
+    await w.movers.queue([id]);
+    moved();
+    await late;
+    assert.equal(w.docs.get(id).meshid, MESH('A'));
+    await new Promise(setImmediate);
+    await w.movers.queue([]);
+    assert.deepEqual([w.docs.get(id).name, w.docs.get(id).meshid, w.faults], ['after it was moved', MESH('B'), []]);
 });
 
 test('an answer out of shape moves nobody, and one device that cannot be written stops no other', async () => {
