@@ -80,7 +80,7 @@ type fixed struct {
 	asked  []authsvc.Scope
 }
 
-func (f *fixed) Verify(authsvc.Token) (authsvc.Claims, error) { return f.claims, nil }
+func (f *fixed) Verify(context.Context, authsvc.Token) (authsvc.Claims, error) { return f.claims, nil }
 func (f *fixed) FindUsers(context.Context, string) ([]authsvc.User, error) {
 	return f.rows, f.err
 }
@@ -95,8 +95,8 @@ func (f *fixed) FindTenant(_ context.Context, id string) (authsvc.Tenant, error)
 
 type roleIs authsvc.Role
 
-func (r roleIs) Decide(authsvc.User, authsvc.Claims) (authsvc.Role, authsvc.Role) {
-	return authsvc.Role(r), authsvc.RoleAdmin
+func (r roleIs) Decide(context.Context, authsvc.User, authsvc.Claims) (authsvc.Decision, error) {
+	return authsvc.Decision{Role: authsvc.Role(r), MaxRole: authsvc.RoleAdmin}, nil
 }
 
 func TestServiceChecksTheRow(t *testing.T) {
@@ -163,7 +163,7 @@ func TestServiceAsksForTheRightDevices(t *testing.T) {
 	} {
 		u := c.user
 		u.ID, u.Email = 1, "a@x.example"
-		f := &fixed{claims: authsvc.Claims{Email: "a@x.example", TenantID: "t1", UserID: 1}, rows: []authsvc.User{u}}
+		f := &fixed{claims: authsvc.Claims{Email: "a@x.example", TenantID: "t1", UserID: 1, Key: authsvc.KeyDashboard}, rows: []authsvc.User{u}}
 		s := &authsvc.Service{Verifier: f, Users: f, Tenants: f, Devices: f, Roles: roleIs(c.role)}
 		if _, _, err := s.Authenticate(t.Context(), authsvc.NewToken("t")); err != nil {
 			t.Fatal(err)

@@ -29,6 +29,7 @@ const (
 	UserMismatch   Reason = "USER_MISMATCH"
 	TenantMismatch Reason = "TENANT_MISMATCH"
 	SessionUnknown Reason = "SESSION_UNKNOWN"
+	RuleDenied     Reason = "RULE_DENIED"
 
 	DomainDenied   Reason = "DOMAIN_DENIED"
 	GroupUnknown   Reason = "GROUP_UNKNOWN"
@@ -77,6 +78,7 @@ var (
 	ErrUserMismatch     = &Error{Reason: UserMismatch}
 	ErrTenantMismatch   = &Error{Reason: TenantMismatch}
 	ErrSessionUnknown   = &Error{Reason: SessionUnknown}
+	ErrRuleDenied       = &Error{Reason: RuleDenied}
 	ErrDomainDenied     = &Error{Reason: DomainDenied}
 	ErrGroupUnknown     = &Error{Reason: GroupUnknown}
 	ErrRequestInvalid   = &Error{Reason: RequestInvalid}

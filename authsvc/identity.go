@@ -10,17 +10,20 @@ const (
 	KeyNone      KeyID = iota
 	KeyDashboard       // JWT_SECRET
 	KeyAgent           // AGENT_SIGN_KEY: never more than an admin
+	KeyIssuer          // a configured issuer's: what its Issuer says
 )
 
 // Claims is what a verified token says. The directory's row has the last word on all of it.
 type Claims struct {
 	Email     string // folded by FoldEmail
 	TenantID  string // UUID, lower case, 8-4-4-4-12
-	UserID    int64  // 1..2^53-1
+	UserID    int64  // 1..2^53-1; 0 if an Issuer's token does not name one
 	Role      string // as it came; only meaningful if HasRole
 	HasRole   bool
 	ExpiresAt time.Time
 	Key       KeyID
+	// Mapped is what a configured mapping made of the token besides; nil for the built-in one.
+	Mapped *Mapped
 }
 
 // User is one row of the directory, grants included, so that a look-up is one query.
@@ -90,9 +93,9 @@ type Identity struct {
 	User   User
 	Tenant Tenant // the row's; zero for a superadmin without one
 	Email  string // folded
-	Role   Role   // effective
-	// MaxRole caps individual grants: what the token and its key allow at most.
-	MaxRole Role
+	Decision
+	// RulesVersion names the configured policy that decided; empty for the built-in one.
+	RulesVersion string
 	// Devices are those of the person's scope; nil if the role or a missing tenant gives none.
 	Devices *DeviceSet
 }

@@ -1,11 +1,27 @@
 package authsvc
 
-import "context"
+import (
+	"context"
+	"crypto"
+)
 
 // Verifier checks a token's form, signature, times and claims; it knows no database.
 // Errors: the TOKEN_* reasons.
 type Verifier interface {
-	Verify(token Token) (Claims, error)
+	Verify(ctx context.Context, token Token) (Claims, error)
+}
+
+// PublicKey is a key that an issuer publishes.
+type PublicKey struct {
+	ID        string           // `kid`; may be empty
+	Algorithm string           // `alg`, if the issuer restricts the key to one; else empty
+	Key       crypto.PublicKey // *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey
+}
+
+// KeySource gives an issuer's public keys of an id as they are known now; none is no error. It may ask the issuer, within its own
+// bounds. Errors: the context's own.
+type KeySource interface {
+	PublicKeys(ctx context.Context, kid string) ([]PublicKey, error)
 }
 
 // UserFinder looks people up. No row is no error. More than one row means that the e-mail is ambiguous; at most three
@@ -41,9 +57,10 @@ type Directory interface {
 	TenantLister
 }
 
-// RoleRule decides what a person's row and token add up to: the effective role, and the cap on individual grants.
+// RoleRule decides what a person's row and token add up to. It never gives more than the row and the token's Ceiling; Service
+// makes sure. Errors: RULE_DENIED, or the context's own.
 type RoleRule interface {
-	Decide(user User, claims Claims) (effective, limit Role)
+	Decide(ctx context.Context, user User, claims Claims) (Decision, error)
 }
 
 // UserMapper turns an identity into what the caller of the service is answered; domain is the caller's own partition.

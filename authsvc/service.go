@@ -9,17 +9,18 @@ type Service struct {
 	Tenants  TenantFinder
 	Devices  DeviceLister
 	Roles    RoleRule
+	Version  string // of the configured policy; empty for the built-in one
 }
 
 // Authenticate says who bears the token. It never returns an identity together with an error.
 //
-// Errors carry a Reason: TOKEN_*, USER_*, TENANT_MISMATCH or STORE_UNAVAILABLE. Once the token is verified, the returned
+// Errors carry a Reason: TOKEN_*, USER_*, TENANT_MISMATCH, RULE_DENIED or STORE_UNAVAILABLE. Once the token is verified, the returned
 // Subject is set even with an error, so that a denial can be logged with the person it concerns.
 func (s *Service) Authenticate(ctx context.Context, token Token) (*Identity, Subject, error) {
 	if token.Reveal() == "" {
 		return nil, Subject{}, ErrTokenMissing
 	}
-	claims, err := s.Verifier.Verify(token)
+	claims, err := s.Verifier.Verify(ctx, token)
 	if err != nil {
 		return nil, Subject{}, err
 	}
@@ -30,17 +31,19 @@ func (s *Service) Authenticate(ctx context.Context, token Token) (*Identity, Sub
 // Identify says who it is that claims name which were verified before: all of Authenticate but the token, whose end is the
 // caller's to watch. It never returns an identity together with an error.
 //
-// Errors carry a Reason: USER_*, TENANT_MISMATCH or STORE_UNAVAILABLE.
+// Errors carry a Reason: USER_*, TENANT_MISMATCH, RULE_DENIED or STORE_UNAVAILABLE.
 func (s *Service) Identify(ctx context.Context, claims Claims) (*Identity, error) {
 	user, err := s.lookUp(ctx, claims)
 	if err != nil {
 		return nil, err
 	}
-	id := &Identity{Claims: claims, User: user, Email: claims.Email}
+	id := &Identity{Claims: claims, User: user, Email: claims.Email, RulesVersion: s.Version}
 	if id.Tenant, err = s.tenantOf(ctx, user); err != nil {
 		return nil, err
 	}
-	id.Role, id.MaxRole = s.Roles.Decide(user, claims)
+	if id.Decision, err = s.decide(ctx, user, claims); err != nil {
+		return nil, err
+	}
 	if id.Devices, err = s.devicesOf(ctx, id); err != nil {
 		return nil, err
 	}
@@ -76,10 +79,25 @@ func check(user User, claims Claims) error {
 	if user.Disabled {
 		return ErrUserDisabled
 	}
-	if user.ID != claims.UserID {
+	issuer := claims.IssuerOf()
+	if user.ID != claims.UserID && (issuer == nil || claims.UserID != 0) {
 		return ErrUserMismatch
 	}
+	if issuer != nil {
+		return checkIssuer(user, claims, issuer)
+	}
 	return checkTenant(user, claims)
+}
+
+// checkIssuer holds an issuer to the tenants that it speaks for; what it says of the tenant, if anything, must be the row's.
+func checkIssuer(user User, claims Claims, issuer *Issuer) error {
+	if !issuer.Tenants[user.TenantID] && (user.TenantID != "" || !user.IsSuperadmin || !issuer.AllowSuperadmin) {
+		return Deny(TenantMismatch, "the issuer does not speak for the row's tenant")
+	}
+	if claims.TenantID != "" && claims.TenantID != user.TenantID {
+		return ErrTenantMismatch
+	}
+	return nil
 }
 
 func checkTenant(user User, claims Claims) error {
@@ -106,6 +124,22 @@ func (s *Service) tenantOf(ctx context.Context, user User) (Tenant, error) {
 		err = Deny(TenantMismatch, "the row's tenant is not in the view tenants")
 	}
 	return t, err
+}
+
+// decide asks the rule and holds it to what no rule may cross: no more than the row says, and no more than the token's key may
+// yield. A rule that asks for more is a fault, and what else it says is not to be believed.
+func (s *Service) decide(ctx context.Context, user User, claims Claims) (Decision, error) {
+	d, err := s.Roles.Decide(ctx, user, claims)
+	if err != nil {
+		return Decision{}, err
+	}
+	if d.Role == RoleSuperadmin && !user.IsSuperadmin {
+		return Decision{}, Deny(RuleDenied, "a rule yields superadmin, and the row does not")
+	}
+	if d.Role > claims.Ceiling() || d.MaxRole > RoleAdmin {
+		return Decision{}, Deny(RuleDenied, "a rule yields more than the token's key may")
+	}
+	return d, nil
 }
 
 func (s *Service) devicesOf(ctx context.Context, id *Identity) (*DeviceSet, error) {

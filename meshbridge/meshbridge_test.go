@@ -39,7 +39,7 @@ func identity(t *testing.T, w directorytest.World, user authsvc.User, role auths
 		scope.TenantID = ""
 	}
 	id := &authsvc.Identity{
-		User: user, Role: role, MaxRole: authsvc.RoleAdmin,
+		User: user, Decision: authsvc.Decision{Role: role, MaxRole: authsvc.RoleAdmin},
 		Claims: authsvc.Claims{Key: key, UserID: user.ID, ExpiresAt: time.Unix(1800000000, 500)},
 	}
 	if user.TenantID != "" {

@@ -52,7 +52,7 @@ func (b *Bridge) MapPool(ctx context.Context, p *authsvc.PoolIdentity, domain st
 		Session: &pb.Session{Id: authsvc.PoolSubject(t.ID)},
 		Tenant:  b.replies.of(t, domain, ""),
 	}
-	viewer := &authsvc.Identity{Tenant: t, Role: authsvc.RoleViewer, MaxRole: authsvc.RoleViewer, Devices: set}
+	viewer := &authsvc.Identity{Tenant: t, Decision: authsvc.Decision{Role: authsvc.RoleViewer, MaxRole: authsvc.RoleViewer}, Devices: set}
 	if err := b.rights.fill(ctx, resp, viewer, domain); err != nil {
 		return nil, err
 	}

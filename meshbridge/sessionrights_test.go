@@ -39,7 +39,7 @@ func TestAccess(t *testing.T) {
 		{AgentID: 5, TenantID: "t1", NodeID: key, Disputed: true},
 	}}
 	person := func(role authsvc.Role, grants ...authsvc.Grant) *authsvc.Identity {
-		return &authsvc.Identity{Role: role, MaxRole: authsvc.RoleAdmin, Devices: set, User: authsvc.User{TenantID: "t1", Grants: grants}}
+		return &authsvc.Identity{Decision: authsvc.Decision{Role: role, MaxRole: authsvc.RoleAdmin}, Devices: set, User: authsvc.User{TenantID: "t1", Grants: grants}}
 	}
 	for name, want := range map[string]int64{"1": 1, "ONE": 1, "2": 2, "twice": 0, "": 0, "01": 0, "+1": 0, "9": 0, "99999999999999999999": 0} {
 		a, ok := meshbridge.AccessTo(person(authsvc.RoleTechnician), name)
@@ -64,7 +64,7 @@ func TestAccess(t *testing.T) {
 		"more than the role":         {person(authsvc.RoleTechnician, authsvc.Grant{AgentID: 1, Role: "admin"}), authsvc.RoleAdmin, 1458392},
 		"never a superadmin's":       {person(authsvc.RoleNone, authsvc.Grant{AgentID: 1, Role: "superadmin"}), authsvc.RoleAdmin, 1458392},
 		"a viewer stays one":         {person(authsvc.RoleViewer, authsvc.Grant{AgentID: 1, Role: "admin"}), authsvc.RoleViewer, 1800},
-		"another tenant's of theirs": {&authsvc.Identity{Role: authsvc.RoleNone, MaxRole: authsvc.RoleAdmin, Devices: set, User: authsvc.User{TenantID: "t2", Grants: []authsvc.Grant{{AgentID: 1, Role: "admin"}}}}, authsvc.RoleNone, 0},
+		"another tenant's of theirs": {&authsvc.Identity{Decision: authsvc.Decision{Role: authsvc.RoleNone, MaxRole: authsvc.RoleAdmin}, Devices: set, User: authsvc.User{TenantID: "t2", Grants: []authsvc.Grant{{AgentID: 1, Role: "admin"}}}}, authsvc.RoleNone, 0},
 	} {
 		if a, _ := meshbridge.AccessTo(c.id, "1"); a.Role != c.role || a.Rights != c.rights {
 			t.Errorf("%s: %+v", name, a)

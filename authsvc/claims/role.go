@@ -2,7 +2,11 @@
 // operator's own will stand in the same chain.
 package claims
 
-import "github.com/everydaytech/meshsso/authsvc"
+import (
+	"context"
+
+	"github.com/everydaytech/meshsso/authsvc"
+)
 
 // RoleRule is the built-in rule: the row gives the role, the token can only lower it. The zero value is ready.
 type RoleRule struct{}
@@ -16,11 +20,8 @@ var _ authsvc.RoleRule = RoleRule{}
 //   - A token verified by the agents' key never yields more than admin: that key lies on many machines.
 //   - Grants are never superadmin's, and a token that merely repeats the row's role does not lower them: otherwise a
 //     person whose role gives nothing could never use one, because the dashboard puts the role into every token.
-func (RoleRule) Decide(user authsvc.User, claims authsvc.Claims) (authsvc.Role, authsvc.Role) {
-	limit := authsvc.RoleSuperadmin
-	if claims.Key != authsvc.KeyDashboard {
-		limit = authsvc.RoleAdmin
-	}
+func (RoleRule) Decide(_ context.Context, user authsvc.User, claims authsvc.Claims) (authsvc.Decision, error) {
+	limit := claims.Ceiling()
 	effective, grants := min(baseRole(user), limit), min(limit, authsvc.RoleAdmin)
 	if claims.HasRole {
 		effective = min(effective, authsvc.ParseRole(claims.Role))
@@ -28,7 +29,7 @@ func (RoleRule) Decide(user authsvc.User, claims authsvc.Claims) (authsvc.Role, 
 			grants = min(grants, authsvc.ParseRole(claims.Role))
 		}
 	}
-	return effective, grants
+	return authsvc.Decision{Role: effective, MaxRole: grants}, nil
 }
 
 func baseRole(user authsvc.User) authsvc.Role {

@@ -1,6 +1,7 @@
 package claims_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -26,11 +27,11 @@ func TestDecideMatrix(t *testing.T) {
 	}
 	for base, user := range rows {
 		for key, limit := range caps {
-			if got, _ := (claims.RoleRule{}).Decide(user, authsvc.Claims{Key: key}); got != min(base, limit) {
+			if got, _ := decide(user, authsvc.Claims{Key: key}); got != min(base, limit) {
 				t.Errorf("row %s, key %d, no role in the token: %s", base, key, got)
 			}
 			for text, lowered := range tokens {
-				got, grants := claims.RoleRule{}.Decide(user, authsvc.Claims{Key: key, Role: text, HasRole: true})
+				got, grants := decide(user, authsvc.Claims{Key: key, Role: text, HasRole: true})
 				if want := min(base, lowered, limit); got != want {
 					t.Errorf("row %s, key %d, token %q: %s, want %s", base, key, text, got, want)
 				}
@@ -46,10 +47,18 @@ func TestDecideMatrix(t *testing.T) {
 	}
 }
 
+func decide(user authsvc.User, c authsvc.Claims) (effective, grants authsvc.Role) {
+	d, err := claims.RoleRule{}.Decide(context.Background(), user, c)
+	if err != nil {
+		panic(err)
+	}
+	return d.Role, d.MaxRole
+}
+
 func TestRepeatingTheRoleKeepsGrants(t *testing.T) {
 	guest := authsvc.User{Role: "guest"}
 	for token, want := range map[string]authsvc.Role{"guest": authsvc.RoleAdmin, "viewer": authsvc.RoleViewer, "other": authsvc.RoleNone} {
-		role, grants := claims.RoleRule{}.Decide(guest, authsvc.Claims{Key: authsvc.KeyDashboard, Role: token, HasRole: true})
+		role, grants := decide(guest, authsvc.Claims{Key: authsvc.KeyDashboard, Role: token, HasRole: true})
 		if role != authsvc.RoleNone || grants != want {
 			t.Errorf("token %q: role %s, grants up to %s, want none and %s", token, role, grants, want)
 		}
@@ -58,8 +67,8 @@ func TestRepeatingTheRoleKeepsGrants(t *testing.T) {
 
 func ExampleRoleRule_Decide() {
 	technician := authsvc.User{Role: "technician"}
-	lowered, _ := claims.RoleRule{}.Decide(technician, authsvc.Claims{Key: authsvc.KeyDashboard, Role: "viewer", HasRole: true})
-	raised, _ := claims.RoleRule{}.Decide(technician, authsvc.Claims{Key: authsvc.KeyDashboard, Role: "admin", HasRole: true})
+	lowered, _ := decide(technician, authsvc.Claims{Key: authsvc.KeyDashboard, Role: "viewer", HasRole: true})
+	raised, _ := decide(technician, authsvc.Claims{Key: authsvc.KeyDashboard, Role: "admin", HasRole: true})
 	fmt.Println(lowered, raised)
 	// Output: viewer technician
 }

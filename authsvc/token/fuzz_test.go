@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"context"
 	"encoding/base64"
 	"strings"
 	"testing"
@@ -23,7 +24,7 @@ func FuzzVerify(f *testing.F) {
 	}
 	v := verifier(f)
 	f.Fuzz(func(t *testing.T, text string) {
-		c, err := v.Verify(authsvc.NewToken(text))
+		c, err := v.Verify(context.Background(), authsvc.NewToken(text))
 		if err != nil {
 			if r := authsvc.ReasonOf(err); !strings.HasPrefix(string(r), "TOKEN_") || c != (authsvc.Claims{}) {
 				t.Fatalf("%v %+v", err, c)
@@ -42,7 +43,7 @@ func FuzzSignedPayload(f *testing.F) {
 	v := verifier(f)
 	f.Fuzz(func(t *testing.T, head, body string) {
 		text := jws(dashboardKey, head, body)
-		if c, err := v.Verify(authsvc.NewToken(text)); err == nil {
+		if c, err := v.Verify(context.Background(), authsvc.NewToken(text)); err == nil {
 			mustBeSound(t, text, c)
 		}
 	})

@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -56,7 +57,7 @@ func payload(more string) string {
 
 func verify(t testing.TB, text string) (authsvc.Claims, authsvc.Reason) {
 	t.Helper()
-	c, err := verifier(t).Verify(authsvc.NewToken(text))
+	c, err := verifier(t).Verify(context.Background(), authsvc.NewToken(text))
 	if err == nil {
 		return c, ""
 	}
@@ -98,7 +99,7 @@ func TestEitherKey(t *testing.T) {
 	}
 	// Without a second key, an empty one must verify nothing.
 	for _, key := range []string{agentKey, ""} {
-		if _, err := v.Verify(authsvc.NewToken(jws(key, header, payload("")))); authsvc.ReasonOf(err) != authsvc.TokenSignature {
+		if _, err := v.Verify(context.Background(), authsvc.NewToken(jws(key, header, payload("")))); authsvc.ReasonOf(err) != authsvc.TokenSignature {
 			t.Errorf("key %q: %v", key, err)
 		}
 	}
@@ -229,7 +230,7 @@ func TestRefuses(t *testing.T) {
 
 func TestErrorsHoldNothingOfTheToken(t *testing.T) {
 	text := jws(dashboardKey, header, payload(`,"role":{"secret":"hush"}`))
-	_, err := verifier(t).Verify(authsvc.NewToken(text))
+	_, err := verifier(t).Verify(context.Background(), authsvc.NewToken(text))
 	if err == nil || strings.Contains(err.Error(), "hush") || strings.Contains(err.Error(), "acme") {
 		t.Errorf("the error is %v", err)
 	}
@@ -260,9 +261,9 @@ func TestConfig(t *testing.T) {
 
 func ExampleVerifier_Verify() {
 	v, _ := token.New(token.Config{DashboardKey: []byte(dashboardKey), Now: func() time.Time { return now }})
-	claims, err := v.Verify(authsvc.NewToken(jws(dashboardKey, header, payload(""))))
+	claims, err := v.Verify(context.Background(), authsvc.NewToken(jws(dashboardKey, header, payload(""))))
 	fmt.Println(claims.Email, claims.UserID, err)
-	_, err = v.Verify(authsvc.NewToken(jws(dashboardKey, `{"alg":"none"}`, payload(""))))
+	_, err = v.Verify(context.Background(), authsvc.NewToken(jws(dashboardKey, `{"alg":"none"}`, payload(""))))
 	fmt.Println(err)
 	// Output:
 	// tech@acme.example 7 <nil>

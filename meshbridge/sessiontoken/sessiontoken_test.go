@@ -256,7 +256,7 @@ func TestADashboardsVerifierRefusesIt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := v.Verify(authsvc.NewToken(b.mint(t))); err == nil {
+		if _, err := v.Verify(t.Context(), authsvc.NewToken(b.mint(t))); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}

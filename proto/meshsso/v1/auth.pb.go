@@ -109,6 +109,7 @@ const (
 	Reason_REASON_TENANT_MISMATCH     Reason = 24 // The row has another tenant than the token, or none.
 	Reason_REASON_ACCOUNT_CONFLICT    Reason = 25 // MeshCentral has an account of this id that is not ours (found by the shim).
 	Reason_REASON_SESSION_UNKNOWN     Reason = 26 // No session of the proxy has this id, or it lives no more.
+	Reason_REASON_RULE_DENIED         Reason = 27 // A rule of the operator's claims mapping says no, could not be evaluated, or asks for more than the row gives.
 	Reason_REASON_DOMAIN_DENIED       Reason = 40 // This MeshCentral domain is not configured.
 	Reason_REASON_GROUP_UNKNOWN       Reason = 41 // No tenant and role has this user group id.
 	Reason_REASON_REQUEST_INVALID     Reason = 42 // A field of the request is out of shape.
@@ -148,6 +149,7 @@ var (
 		24: "REASON_TENANT_MISMATCH",
 		25: "REASON_ACCOUNT_CONFLICT",
 		26: "REASON_SESSION_UNKNOWN",
+		27: "REASON_RULE_DENIED",
 		40: "REASON_DOMAIN_DENIED",
 		41: "REASON_GROUP_UNKNOWN",
 		42: "REASON_REQUEST_INVALID",
@@ -183,6 +185,7 @@ var (
 		"REASON_TENANT_MISMATCH":     24,
 		"REASON_ACCOUNT_CONFLICT":    25,
 		"REASON_SESSION_UNKNOWN":     26,
+		"REASON_RULE_DENIED":         27,
 		"REASON_DOMAIN_DENIED":       40,
 		"REASON_GROUP_UNKNOWN":       41,
 		"REASON_REQUEST_INVALID":     42,
@@ -237,6 +240,7 @@ const (
 	VerifiedBy_VERIFIED_BY_DASHBOARD   VerifiedBy = 1 // JWT_SECRET
 	VerifiedBy_VERIFIED_BY_AGENT       VerifiedBy = 2 // AGENT_SIGN_KEY; such a person never has a site right
 	VerifiedBy_VERIFIED_BY_SESSION     VerifiedBy = 3 // the session proxy's own key, by an internal token; no site right either
+	VerifiedBy_VERIFIED_BY_ISSUER      VerifiedBy = 4 // an issuer of meshsso.yaml; a site right only if it is allowed to yield superadmins
 )
 
 // Enum value maps for VerifiedBy.
@@ -246,12 +250,14 @@ var (
 		1: "VERIFIED_BY_DASHBOARD",
 		2: "VERIFIED_BY_AGENT",
 		3: "VERIFIED_BY_SESSION",
+		4: "VERIFIED_BY_ISSUER",
 	}
 	VerifiedBy_value = map[string]int32{
 		"VERIFIED_BY_UNSPECIFIED": 0,
 		"VERIFIED_BY_DASHBOARD":   1,
 		"VERIFIED_BY_AGENT":       2,
 		"VERIFIED_BY_SESSION":     3,
+		"VERIFIED_BY_ISSUER":      4,
 	}
 )
 
@@ -483,6 +489,9 @@ type ValidateTokenResponse struct {
 	FreshFor *durationpb.Duration `protobuf:"bytes,6,opt,name=fresh_for,json=freshFor,proto3" json:"fresh_for,omitempty"`
 	// The version of the policy (GetPolicy) that holds now.
 	PolicyVersion string `protobuf:"bytes,7,opt,name=policy_version,json=policyVersion,proto3" json:"policy_version,omitempty"`
+	// The version of the claims mapping that gave this answer; empty for the built-in one. Whoever holds an answer of another
+	// version asks anew.
+	RulesVersion string `protobuf:"bytes,9,opt,name=rules_version,json=rulesVersion,proto3" json:"rules_version,omitempty"`
 	// Of a principal, which acts in one session of the proxy: its user has one link, to the session's device, and belongs to no
 	// group. Unset for a person.
 	Session       *Session `protobuf:"bytes,8,opt,name=session,proto3" json:"session,omitempty"`
@@ -565,6 +574,13 @@ func (x *ValidateTokenResponse) GetFreshFor() *durationpb.Duration {
 func (x *ValidateTokenResponse) GetPolicyVersion() string {
 	if x != nil {
 		return x.PolicyVersion
+	}
+	return ""
+}
+
+func (x *ValidateTokenResponse) GetRulesVersion() string {
+	if x != nil {
+		return x.RulesVersion
 	}
 	return ""
 }
@@ -1990,7 +2006,7 @@ const file_meshsso_v1_auth_proto_rawDesc = "" +
 	"\x04hook\x18\x04 \x01(\x0e2\x10.meshsso.v1.HookR\x04hook\x122\n" +
 	"\amax_age\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\x12#\n" +
 	"\rsession_token\x18\x06 \x01(\bR\fsessionToken\x12\x18\n" +
-	"\asession\x18\a \x01(\tR\asession\"\xa1\x03\n" +
+	"\asession\x18\a \x01(\tR\asession\"\xc6\x03\n" +
 	"\x15ValidateTokenResponse\x12$\n" +
 	"\x04user\x18\x01 \x01(\v2\x10.meshsso.v1.UserR\x04user\x129\n" +
 	"\n" +
@@ -2001,7 +2017,8 @@ const file_meshsso_v1_auth_proto_rawDesc = "" +
 	"\vverified_by\x18\x05 \x01(\x0e2\x16.meshsso.v1.VerifiedByR\n" +
 	"verifiedBy\x126\n" +
 	"\tfresh_for\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\bfreshFor\x12%\n" +
-	"\x0epolicy_version\x18\a \x01(\tR\rpolicyVersion\x12-\n" +
+	"\x0epolicy_version\x18\a \x01(\tR\rpolicyVersion\x12#\n" +
+	"\rrules_version\x18\t \x01(\tR\frulesVersion\x12-\n" +
 	"\asession\x18\b \x01(\v2\x13.meshsso.v1.SessionR\asession\"\x19\n" +
 	"\aSession\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"\x85\x02\n" +
@@ -2103,7 +2120,7 @@ const file_meshsso_v1_auth_proto_rawDesc = "" +
 	"\x0fHOOK_MESHACTION\x10\x02\x12\r\n" +
 	"\tHOOK_HTTP\x10\x03\x12\x12\n" +
 	"\x0eHOOK_WEBSOCKET\x10\x04\x12\x13\n" +
-	"\x0fHOOK_REVALIDATE\x10\x05*\x80\a\n" +
+	"\x0fHOOK_REVALIDATE\x10\x05*\x98\a\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14REASON_TOKEN_MISSING\x10\x01\x12\x1a\n" +
@@ -2121,7 +2138,8 @@ const file_meshsso_v1_auth_proto_rawDesc = "" +
 	"\x14REASON_USER_MISMATCH\x10\x17\x12\x1a\n" +
 	"\x16REASON_TENANT_MISMATCH\x10\x18\x12\x1b\n" +
 	"\x17REASON_ACCOUNT_CONFLICT\x10\x19\x12\x1a\n" +
-	"\x16REASON_SESSION_UNKNOWN\x10\x1a\x12\x18\n" +
+	"\x16REASON_SESSION_UNKNOWN\x10\x1a\x12\x16\n" +
+	"\x12REASON_RULE_DENIED\x10\x1b\x12\x18\n" +
 	"\x14REASON_DOMAIN_DENIED\x10(\x12\x18\n" +
 	"\x14REASON_GROUP_UNKNOWN\x10)\x12\x1a\n" +
 	"\x16REASON_REQUEST_INVALID\x10*\x12\x1c\n" +
@@ -2137,13 +2155,14 @@ const file_meshsso_v1_auth_proto_rawDesc = "" +
 	"\x16REASON_REQUEST_UNKNOWN\x10V\x12\x19\n" +
 	"\x15REASON_TUNNEL_INVALID\x10W\x12\x18\n" +
 	"\x14REASON_SESSION_ENDED\x10X\x12\x19\n" +
-	"\x15REASON_POLICY_MISSING\x10Y*t\n" +
+	"\x15REASON_POLICY_MISSING\x10Y*\x8c\x01\n" +
 	"\n" +
 	"VerifiedBy\x12\x1b\n" +
 	"\x17VERIFIED_BY_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15VERIFIED_BY_DASHBOARD\x10\x01\x12\x15\n" +
 	"\x11VERIFIED_BY_AGENT\x10\x02\x12\x17\n" +
-	"\x13VERIFIED_BY_SESSION\x10\x03*\xf1\x02\n" +
+	"\x13VERIFIED_BY_SESSION\x10\x03\x12\x16\n" +
+	"\x12VERIFIED_BY_ISSUER\x10\x04*\xf1\x02\n" +
 	"\tFieldType\x12\x1a\n" +
 	"\x16FIELD_TYPE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11FIELD_TYPE_STRING\x10\x01\x12\x16\n" +
