@@ -35,6 +35,8 @@ var deviceRights = map[string]uint32{
 // MeshCentral's page throws half-built over a node link with this bit.
 const manageComputers = 4
 
+const viewOnly = 256
+
 // roleRights is the whole policy of what a role may do on a device. A role that is not here has no link at all.
 var roleRights = map[authsvc.Role][]string{
 	authsvc.RoleSuperadmin: adminRights,
@@ -55,26 +57,40 @@ func DeviceRights(role authsvc.Role) uint32 {
 	return maskOf(roleRights[role]) &^ manageComputers
 }
 
-// Site rights (SITERIGHT_* in meshcentral's meshuser.js). All but full restrict.
+// reserved are the device rights that no role has: whoever edits groups or their members gives rights away, and bit 4 breaks
+// MeshCentral's page.
+var reserved = []string{"edit-group", "manage-users", "manage-computers", "server-files", "uninstall", "guest-sharing"}
+
+// Site rights (SITERIGHT_* in meshcentral's meshuser.js).
 const (
 	siteFull         uint32 = 0xFFFFFFFF
 	siteNoNewGroups  uint32 = 64
 	siteNoTools      uint32 = 128
 	siteLocked       uint32 = 1024 // settings locked: no password change, which crashes a server for an account without one
 	siteNoNewDevices uint32 = 4096
+
+	// siteAlways is what everybody has but a full administrator.
+	siteAlways = siteNoNewGroups | siteLocked | siteNoNewDevices
 )
 
-// SiteRights gives the account's siteadmin: everything for a superadmin whom the dashboard's key vouches for, else only
-// bits that restrict.
-func SiteRights(role authsvc.Role, key authsvc.KeyID) uint32 {
-	if role == authsvc.RoleSuperadmin && key == authsvc.KeyDashboard {
-		return siteFull
+const siteFullName = "full"
+
+var (
+	siteRestricting = map[string]uint32{
+		"no-new-groups": siteNoNewGroups, "no-tools": siteNoTools, "lock-settings": siteLocked, "no-new-devices": siteNoNewDevices,
 	}
-	rights := siteNoNewGroups | siteLocked | siteNoNewDevices
+	siteGranting = map[string]uint32{
+		siteFullName: siteFull, "server-backup": 1, "manage-users": 2, "server-restore": 4, "file-access": 8, "server-update": 16,
+		"user-groups": 256, "recordings": 512, "all-events": 2048,
+	}
+)
+
+// defaultSite is what a role has by itself, unless it is a superadmin's.
+func defaultSite(role authsvc.Role) uint32 {
 	if role <= authsvc.RoleViewer {
-		rights |= siteNoTools
+		return siteAlways | siteNoTools
 	}
-	return rights
+	return siteAlways
 }
 
 // tab is what one tab of MeshCentral's page takes of a role's rights.

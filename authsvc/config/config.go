@@ -2,7 +2,10 @@
 // expression is compiled here. An absent file means the built-in policy.
 package config
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // File is one meshsso.yaml.
 type File struct {
@@ -17,6 +20,8 @@ type File struct {
 	Roles               map[string]Role   `json:"roles,omitempty"`
 	Tenants             map[string]Tenant `json:"tenants,omitempty"` // by UUID, lower case
 	Mappers             []Mapper          `json:"mappers,omitempty"` // in their order
+
+	positions map[string]position // by path; empty if made in Go
 }
 
 // ClaimMappings says where each target comes from. A target that is nil keeps its default.
@@ -51,13 +56,13 @@ type Issuer struct {
 	Algorithms []string `json:"algorithms"`
 	Keys       Keys     `json:"keys"`
 
-	Leeway      Duration `json:"leeway,omitempty"`      // default: that of serve
-	MaxLifetime Duration `json:"maxLifetime,omitempty"` // exp - iat at most; default 24h
-	Tokens      []string `json:"tokens,omitempty"`      // user, agent; default user. Agents' yield no more than admins
+	Leeway      Duration `json:"leeway,omitzero"`      // default: that of serve
+	MaxLifetime Duration `json:"maxLifetime,omitzero"` // exp - iat at most; default 24h
+	Tokens      []string `json:"tokens,omitempty"`     // user, agent; default user. Agents' yield no more than admins
 
 	Tenants         []string          `json:"tenants"`            // UUIDs, lower case, at least one
 	Subjects        map[string]string `json:"subjects,omitempty"` // subject → e-mail: then neither email nor email_verified is read
-	AllowSuperadmin bool              `json:"allowSuperadmin,omitempty"`
+	AllowSuperadmin bool              `json:"allowSuperadmin,omitzero"`
 
 	ClaimMappings        *ClaimMappings `json:"claimMappings,omitempty"`
 	ClaimValidationRules []Rule         `json:"claimValidationRules,omitempty"`
@@ -68,11 +73,11 @@ type Keys struct {
 	Secrets   []Secret `json:"secrets,omitempty"`
 	JWKSFile  string   `json:"jwksFile,omitempty"`
 	JWKSURL   string   `json:"jwksURL,omitempty"`
-	Discovery bool     `json:"discovery,omitempty"` // {issuer}/.well-known/openid-configuration
-	CAFile    string   `json:"caFile,omitempty"`    // a CA of your own for jwksURL and discovery, PEM
+	Discovery bool     `json:"discovery,omitzero"` // {issuer}/.well-known/openid-configuration
+	CAFile    string   `json:"caFile,omitempty"`   // a CA of your own for jwksURL and discovery, PEM
 
-	Refresh Duration `json:"refresh,omitempty"` // of a URL or file; default 5m
-	KeepFor Duration `json:"keepFor,omitempty"` // how long keys count that cannot be refreshed; default 24h
+	Refresh Duration `json:"refresh,omitzero"` // of a URL or file; default 5m
+	KeepFor Duration `json:"keepFor,omitzero"` // how long keys count that cannot be refreshed; default 24h
 }
 
 // Secret is a shared secret: from an environment variable or a file, never in meshsso.yaml.
@@ -84,10 +89,10 @@ type Secret struct {
 
 // Role is what a role gives. A name that is not built in needs a rank and deviceRights; of a built-in one, what is not said stays.
 type Role struct {
-	Rank         string   `json:"rank,omitempty"`         // viewer, technician or admin: whose grants and lowering it takes part in
-	DeviceRights []string `json:"deviceRights,omitempty"` // by name
-	SiteRights   []string `json:"siteRights,omitempty"`   // by name; those that restrict
-	Devices      string   `json:"devices,omitempty"`      // CEL over `device`: which devices of the tenant; default all
+	Rank         string   `json:"rank,omitempty"`        // viewer, technician or admin: whose grants and lowering it takes part in
+	DeviceRights []string `json:"deviceRights,omitzero"` // by name; empty and not nil: none
+	SiteRights   []string `json:"siteRights,omitzero"`   // by name; those that restrict
+	Devices      string   `json:"devices,omitempty"`     // CEL over `device`: which devices of the tenant; default all
 }
 
 // Tenant overrides roles in one tenant.
@@ -103,3 +108,23 @@ type Mapper struct {
 
 // Duration is a text such as 90s or 24h.
 type Duration time.Duration
+
+// MarshalText gives it in the units that the schema takes.
+func (d Duration) MarshalText() ([]byte, error) {
+	seconds, rest := time.Duration(d)/time.Second, time.Duration(d)%time.Second/time.Millisecond
+	text := fmt.Sprintf("%ds%dms", seconds, rest)
+	switch {
+	case rest == 0:
+		text = fmt.Sprintf("%ds", seconds)
+	case seconds == 0:
+		text = fmt.Sprintf("%dms", rest)
+	}
+	return []byte(text), nil
+}
+
+// UnmarshalText reads it. What a file may hold is the schema's to say.
+func (d *Duration) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	*d = Duration(parsed)
+	return err
+}
