@@ -44,13 +44,17 @@ func AllAccess(id *authsvc.Identity) []Access {
 	return all
 }
 
-// accessOf adds up what the links of MapUser add up to in MeshCentral: the role's mask and that of individual grants. A viewer
-// stays a viewer, because masks add restrictions too.
+// accessOf adds up what the links of MapUser add up to in MeshCentral: the role's mask and that of individual grants. Masks add
+// restrictions too, and so whoever may only look on stays at that.
 func accessOf(id *authsvc.Identity, d authsvc.Device) Access {
-	a := Access{Device: d, Role: id.Role, Rights: DeviceRights(id.Role)}
-	if id.Role != authsvc.RoleViewer {
-		granted := grantOn(id, d)
-		a.Role, a.Rights = max(a.Role, granted), a.Rights|DeviceRights(granted)
+	role := roleOf(id)
+	if ok, _ := role.reaches(d); !ok {
+		role = given{}
+	}
+	a := Access{Device: d, Role: role.rank, Rights: role.mask}
+	if a.Rights&viewOnly == 0 {
+		best := grantOn(id, d)
+		a.Role, a.Rights = max(a.Role, best.rank), a.Rights|best.mask
 	}
 	if node, state := linkable(d, ""); state == deviceUsable {
 		a.NodeID = node
@@ -58,12 +62,11 @@ func accessOf(id *authsvc.Identity, d authsvc.Device) Access {
 	return a
 }
 
-// grantOn gives the greatest role of the person's individual grants on a device of the own tenant.
-func grantOn(id *authsvc.Identity, d authsvc.Device) (best authsvc.Role) {
+// grantOn adds up the person's individual grants on a device of the own tenant.
+func grantOn(id *authsvc.Identity, d authsvc.Device) (best given) {
 	for _, g := range id.User.Grants {
-		role := min(authsvc.ParseRole(g.Role), id.MaxRole)
-		if g.AgentID == d.AgentID && d.TenantID == id.User.TenantID && DeviceRights(role) != 0 {
-			best = max(best, role)
+		if role := granted(id, g, d); role.mask != 0 {
+			best = best.plus(role)
 		}
 	}
 	return best

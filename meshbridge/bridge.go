@@ -24,7 +24,10 @@ type Config struct {
 	Domains []string // MeshCentral domains besides the default one; each ValidDomain
 	Groups  int      // most user groups held in memory
 	Rights  Way      // how rights on devices reach people
-	Log     *slog.Logger
+	// Profiles gives every profile that the policy can give in a tenant ("": to who belongs to none), so that a group is known after
+	// a restart too. nil, or none: the built-in roles.
+	Profiles func(tenantID string) []*authsvc.Profile
+	Log      *slog.Logger
 }
 
 // Directory is what a bridge reads.
@@ -46,10 +49,13 @@ func New(cfg Config, dir Directory) *Bridge {
 	case WayGroup:
 		b.rights = newDeviceGroups(cfg.Groups, dir, b.replies, b.ignored)
 	default:
-		b.rights = newUserGroups(cfg.Groups, dir, b.ignored)
+		b.rights = newUserGroups(cfg, dir, b.ignored)
 	}
 	return b
 }
+
+// PolicyChanged forgets whose a group is: those of roles that are no more are unknown from now on.
+func (b *Bridge) PolicyChanged() { b.rights.forget() }
 
 // DevicesIgnored counts devices that got no link because their node id is unusable or disputed, each time that a group is
 // built anew.
@@ -63,7 +69,8 @@ func (b *Bridge) CheckDomain(domain string) error {
 	return nil
 }
 
-// MapUser gives the reply for a person. Errors: DOMAIN_DENIED, STORE_UNAVAILABLE.
+// MapUser gives the reply for a person. Errors: DOMAIN_DENIED, STORE_UNAVAILABLE; RULE_DENIED for a role that WayGroup cannot
+// give.
 func (b *Bridge) MapUser(ctx context.Context, id *authsvc.Identity, domain string) (*pb.ValidateTokenResponse, error) {
 	if err := b.CheckDomain(domain); err != nil {
 		return nil, err
@@ -83,14 +90,14 @@ func (b *Bridge) MapUser(ctx context.Context, id *authsvc.Identity, domain strin
 }
 
 func (b *Bridge) user(id *authsvc.Identity, domain string) *pb.User {
-	name := DisplayName(id.User.FullName, id.Email)
+	name := PersonName(id)
 	return &pb.User{
 		Id:        "user/" + domain + "/" + id.Email,
 		Name:      name,
 		RealName:  name,
 		Email:     id.Email,
 		Domain:    domain,
-		Siteadmin: SiteRights(id.Role, id.Claims.Key),
+		Siteadmin: SiteRights(id),
 		Links:     grantLinks(id, domain),
 		TenantId:  id.User.TenantID,
 		Role:      id.Role.String(),
@@ -104,6 +111,8 @@ func verifiedBy(key authsvc.KeyID) pb.VerifiedBy {
 		return pb.VerifiedBy_VERIFIED_BY_DASHBOARD
 	case authsvc.KeyAgent:
 		return pb.VerifiedBy_VERIFIED_BY_AGENT
+	case authsvc.KeyIssuer:
+		return pb.VerifiedBy_VERIFIED_BY_ISSUER
 	}
 	return pb.VerifiedBy_VERIFIED_BY_UNSPECIFIED
 }

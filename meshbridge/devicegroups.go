@@ -45,16 +45,21 @@ func (w *deviceGroups) fill(ctx context.Context, resp *pb.ValidateTokenResponse,
 	if id.Devices == nil {
 		return nil
 	}
+	if id.Profile != nil && id.Profile.Devices != nil {
+		return errDevices(id.Profile)
+	}
 	if id.Devices.Scope.All {
 		return w.fillAll(ctx, resp, id, domain)
 	}
 	resp.Tenant = w.replies.of(id.Tenant, domain, w.version(id.Devices, domain))
-	if rights := DeviceRights(id.Role); rights != 0 {
+	if rights := roleOf(id).mask; rights != 0 {
 		own := &pb.Link{Id: resp.GetTenant().GetDeviceGroupId(), Rights: rights}
 		resp.User.Links = append([]*pb.Link{own}, resp.GetUser().GetLinks()...) // "mesh" sorts before "node"
 	}
 	return nil
 }
+
+func (*deviceGroups) forget() {} // a device group is of a tenant, whatever the roles
 
 // fillAll is for who reaches every tenant.
 func (w *deviceGroups) fillAll(ctx context.Context, resp *pb.ValidateTokenResponse, id *authsvc.Identity, domain string) error {
@@ -66,7 +71,7 @@ func (w *deviceGroups) fillAll(ctx context.Context, resp *pb.ValidateTokenRespon
 	if g := a.groups[resp.GetTenant().GetDeviceGroupId()]; g != nil {
 		resp.Tenant = w.replies.of(id.Tenant, domain, g.proto.GetVersion())
 	}
-	rights := DeviceRights(id.Role)
+	rights := roleOf(id).mask
 	if rights == 0 {
 		return nil
 	}

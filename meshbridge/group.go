@@ -18,17 +18,33 @@ type group struct {
 	links []*pb.Link
 }
 
-// buildGroup links every usable device of the set. ignored counts devices that got no link although this domain may own
-// them: no or an unreadable node id, or one that more than one tenant claims.
-func buildGroup(set *authsvc.DeviceSet, domain string, role authsvc.Role) (g *group, ignored int) {
-	rights := DeviceRights(role)
-	ids, ignored := usableIDs(set.Devices, domain)
-	key, name := groupKey(set.Scope.String(), role)
+// buildGroup links every usable device of the set that the role reaches. ignored counts devices that got no link although this
+// domain may own them: no or an unreadable node id, or one that more than one tenant claims. err is one of those that the role's
+// own expression gave; their devices are left out.
+func buildGroup(set *authsvc.DeviceSet, domain string, role given) (g *group, ignored int, err error) {
+	devices, err := reached(set.Devices, role)
+	ids, ignored := usableIDs(devices, domain)
+	key, name := givenKey(set.Scope.String(), role)
 	return &group{
 		set:   set,
-		links: linksTo(ids, rights),
-		proto: &pb.UserGroup{Id: "ugrp/" + domain + "/" + key, Name: name, Version: versionOf(ids, rights)},
-	}, ignored
+		links: linksTo(ids, role.mask),
+		proto: &pb.UserGroup{Id: "ugrp/" + domain + "/" + key, Name: name, Version: versionOf(ids, role.mask)},
+	}, ignored, err
+}
+
+// reached leaves out what a role does not reach.
+func reached(devices []authsvc.Device, role given) (in []authsvc.Device, err error) {
+	if role.profile == nil || role.profile.Devices == nil {
+		return devices, nil
+	}
+	for _, d := range devices {
+		ok, fault := role.reaches(d)
+		err = cmp.Or(err, fault)
+		if ok {
+			in = append(in, d)
+		}
+	}
+	return in, err
 }
 
 // usableIDs gives the node ids of what is usable in a domain, sorted, each once.
@@ -98,23 +114,35 @@ func grantLinks(id *authsvc.Identity, domain string) []*pb.Link {
 	if len(id.User.Grants) == 0 || id.Devices == nil {
 		return nil
 	}
-	best := map[string]authsvc.Role{}
+	best := map[string]given{}
 	for _, g := range id.User.Grants {
-		role := min(authsvc.ParseRole(g.Role), id.MaxRole)
 		d, ok := deviceByID(id.Devices.Devices, g.AgentID)
-		if !ok || DeviceRights(role) == 0 || d.TenantID != id.User.TenantID {
+		if !ok {
 			continue
 		}
-		if nodeID, state := linkable(d, domain); state == deviceUsable {
-			best[nodeID] = max(best[nodeID], role)
+		nodeID, state := linkable(d, domain)
+		if role := granted(id, g, d); role.mask != 0 && state == deviceUsable {
+			best[nodeID] = best[nodeID].plus(role)
 		}
 	}
 	links := make([]*pb.Link, 0, len(best))
 	for nodeID, role := range best {
-		links = append(links, &pb.Link{Id: nodeID, Rights: DeviceRights(role)})
+		links = append(links, &pb.Link{Id: nodeID, Rights: role.mask})
 	}
 	slices.SortFunc(links, func(a, b *pb.Link) int { return cmp.Compare(a.GetId(), b.GetId()) })
 	return links
+}
+
+// granted is what one individual grant gives on a device, which must be the one that it names and of the person's own tenant.
+func granted(id *authsvc.Identity, g authsvc.Grant, d authsvc.Device) given {
+	if g.AgentID != d.AgentID || d.TenantID != id.User.TenantID {
+		return given{}
+	}
+	role := grantOf(id, g.Role)
+	if ok, _ := role.reaches(d); !ok { // an error is told of where the role's group is made, if anybody has it
+		return given{}
+	}
+	return role
 }
 
 func deviceByID(sorted []authsvc.Device, agentID int64) (authsvc.Device, bool) {

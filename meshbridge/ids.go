@@ -48,6 +48,21 @@ func UserGroupID(domain string, scope authsvc.Scope, role authsvc.Role) string {
 	return "ugrp/" + domain + "/" + key
 }
 
+// givenKey is groupKey of whatever a role gives; a policy's profiles have keys of their own.
+func givenKey(scope string, g given) (key, name string) {
+	if g.profile == nil {
+		return groupKey(scope, g.rank)
+	}
+	sum := sha512.Sum384([]byte("meshsso:ugrp:v2:" + scope + ":" + g.digest()))
+	return meshBase64.EncodeToString(sum[:]), "meshsso-" + hex.EncodeToString(sum[:6])
+}
+
+// ProfileGroupID gives the deterministic id "ugrp/<domain>/<64 characters>" of one scope's and profile's user group.
+func ProfileGroupID(domain string, scope authsvc.Scope, p *authsvc.Profile) string {
+	key, _ := givenKey(scope.String(), profiled(p))
+	return "ugrp/" + domain + "/" + key
+}
+
 // lobbyLabel cannot be a tenant's: DeviceGroupID hashes another prefix.
 const lobbyLabel = "meshsso:lobby:v1"
 

@@ -87,7 +87,8 @@ func TestSiteRights(t *testing.T) {
 		{authsvc.RoleViewer, authsvc.KeyDashboard, 64 | 128 | 1024 | 4096},
 		{authsvc.RoleNone, authsvc.KeyDashboard, 64 | 128 | 1024 | 4096},
 	} {
-		if got := meshbridge.SiteRights(c.role, c.key); got != c.want {
+		id := &authsvc.Identity{Claims: authsvc.Claims{Key: c.key}, User: authsvc.User{IsSuperadmin: true}, Decision: authsvc.Decision{Role: c.role}}
+		if got := meshbridge.SiteRights(id); got != c.want {
 			t.Errorf("%s, key %d: %d, want %d", c.role, c.key, got, c.want)
 		}
 	}

@@ -54,7 +54,7 @@ func (b *Bridge) MapSession(s authsvc.SessionIdentity, domain string) (*pb.Valid
 		User: &pb.User{
 			Id: id, Name: name, RealName: name, Email: s.Email, Domain: domain,
 			// Whatever the role: a principal administers nothing.
-			Siteadmin: SiteRights(min(s.Role, authsvc.RoleAdmin), authsvc.KeyNone),
+			Siteadmin: defaultSite(s.Role),
 			Links:     []*pb.Link{{Id: nodeID, Rights: s.Rights}},
 			TenantId:  s.TenantID, Role: s.Role.String(), UserId: s.UserID,
 		},

@@ -35,6 +35,8 @@ var deviceRights = map[string]uint32{
 // MeshCentral's page throws half-built over a node link with this bit.
 const manageComputers = 4
 
+const viewOnly = 256
+
 // roleRights is the whole policy of what a role may do on a device. A role that is not here has no link at all.
 var roleRights = map[authsvc.Role][]string{
 	authsvc.RoleSuperadmin: adminRights,
@@ -71,25 +73,19 @@ const (
 	siteAlways = siteNoNewGroups | siteLocked | siteNoNewDevices
 )
 
+const siteFullName = "full"
+
 var (
 	siteRestricting = map[string]uint32{
 		"no-new-groups": siteNoNewGroups, "no-tools": siteNoTools, "lock-settings": siteLocked, "no-new-devices": siteNoNewDevices,
 	}
 	siteGranting = map[string]uint32{
-		"full": siteFull, "server-backup": 1, "manage-users": 2, "server-restore": 4, "file-access": 8, "server-update": 16,
+		siteFullName: siteFull, "server-backup": 1, "manage-users": 2, "server-restore": 4, "file-access": 8, "server-update": 16,
 		"user-groups": 256, "recordings": 512, "all-events": 2048,
 	}
 )
 
-// SiteRights gives the account's siteadmin: everything for a superadmin whom the dashboard's key vouches for, else only
-// bits that restrict.
-func SiteRights(role authsvc.Role, key authsvc.KeyID) uint32 {
-	if role == authsvc.RoleSuperadmin && key == authsvc.KeyDashboard {
-		return siteFull
-	}
-	return defaultSite(role)
-}
-
+// defaultSite is what a role has by itself, unless it is a superadmin's.
 func defaultSite(role authsvc.Role) uint32 {
 	if role <= authsvc.RoleViewer {
 		return siteAlways | siteNoTools

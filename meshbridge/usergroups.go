@@ -15,6 +15,8 @@ type userGroups struct {
 	devices authsvc.DeviceLister
 	tenants authsvc.TenantLister
 	ignored *ignored
+	// profiles gives every profile that the policy can give in a tenant; none: the built-in roles.
+	profiles func(tenantID string) []*authsvc.Profile
 
 	groups *lru.Cache[groupName, *group] // made from the DeviceSet that they hold
 	owners *lru.Cache[string, owner]     // group key → whose it is
@@ -25,40 +27,51 @@ type groupName struct {
 	domain string
 	scope  authsvc.Scope
 	role   authsvc.Role
+	digest string // of a policy's profile
 }
 
 type owner struct {
 	scope authsvc.Scope
-	role  authsvc.Role
+	role  given
 }
 
 var _ rightsWay = (*userGroups)(nil)
 
-func newUserGroups(size int, dir Directory, ignored *ignored) *userGroups {
+func newUserGroups(cfg Config, dir Directory, ignored *ignored) *userGroups {
 	// The only error of these is a size below one.
-	groups, _ := lru.New[groupName, *group](max(size, 1))
-	owners, _ := lru.New[string, owner](max(4*size, 1))
-	return &userGroups{devices: dir, tenants: dir, ignored: ignored, groups: groups, owners: owners}
+	groups, _ := lru.New[groupName, *group](max(cfg.Groups, 1))
+	owners, _ := lru.New[string, owner](max(4*cfg.Groups, 1))
+	w := &userGroups{devices: dir, tenants: dir, ignored: ignored, profiles: cfg.Profiles, groups: groups, owners: owners}
+	if w.profiles == nil {
+		w.profiles = func(string) []*authsvc.Profile { return nil }
+	}
+	return w
 }
 
 func (w *userGroups) fill(_ context.Context, resp *pb.ValidateTokenResponse, id *authsvc.Identity, domain string) error {
-	if id.Devices != nil && DeviceRights(id.Role) != 0 {
-		resp.UserGroup = w.made(id.Devices, domain, id.Role).proto
+	if role := roleOf(id); id.Devices != nil && role.mask != 0 {
+		resp.UserGroup = w.made(id.Devices, domain, role).proto
 	}
 	return nil
 }
 
+func (w *userGroups) forget() {
+	w.groups.Purge()
+	w.owners.Purge()
+}
+
 // made gives the group of a device set, built once a set: a refreshed set is another pointer.
-func (w *userGroups) made(set *authsvc.DeviceSet, domain string, role authsvc.Role) *group {
-	name := groupName{domain: domain, scope: set.Scope, role: role}
+func (w *userGroups) made(set *authsvc.DeviceSet, domain string, role given) *group {
+	name := groupName{domain: domain, scope: set.Scope, role: role.rank, digest: role.digest()}
 	if g, ok := w.groups.Get(name); ok && g.set == set {
 		return g
 	}
-	g, ignored := buildGroup(set, domain, role)
+	g, ignored, err := buildGroup(set, domain, role)
 	w.groups.Add(name, g)
 	_, _, key, _ := parseGroupID(g.proto.GetId())
 	w.owners.Add(key, owner{scope: set.Scope, role: role})
 	w.ignored.add(set.Scope, ignored)
+	w.ignored.fault(role.profile, err)
 	return g
 }
 
@@ -96,24 +109,42 @@ func (w *userGroups) ownerOf(ctx context.Context, key string) (owner, error) {
 	if o, ok := w.owners.Get(key); ok {
 		return o, nil
 	}
-	if o, ok := findOwner(key, tenants); ok {
+	if o, ok := w.findOwner(key, tenants); ok {
 		w.owners.Add(key, o)
 		return o, nil
 	}
 	return owner{}, authsvc.ErrGroupUnknown
 }
 
-func findOwner(key string, tenants []string) (owner, bool) {
-	all := owner{scope: authsvc.Scope{All: true}, role: authsvc.RoleSuperadmin}
-	if k, _ := groupKey(all.scope.String(), all.role); k == key {
-		return all, true
-	}
-	for _, t := range tenants {
-		for _, role := range []authsvc.Role{authsvc.RoleViewer, authsvc.RoleTechnician, authsvc.RoleAdmin} {
-			if k, _ := groupKey(t, role); k == key {
-				return owner{scope: authsvc.Scope{TenantID: t}, role: role}, true
+func (w *userGroups) findOwner(key string, tenants []string) (owner, bool) {
+	for _, t := range append([]string{""}, tenants...) { // "" for who belongs to no tenant
+		for _, role := range w.rolesIn(t) {
+			o := owner{scope: authsvc.Scope{TenantID: t, All: role.rank == authsvc.RoleSuperadmin}, role: role}
+			if o.scope.All {
+				o.scope.TenantID = ""
+			} else if t == "" {
+				continue
+			}
+			if k, _ := givenKey(o.scope.String(), role); k == key && role.mask != 0 {
+				return o, true
 			}
 		}
 	}
 	return owner{}, false
+}
+
+// rolesIn gives what anybody may have in a tenant, as far as it is known without the person: a profile that a mapper makes is
+// known from validations only.
+func (w *userGroups) rolesIn(tenant string) (roles []given) {
+	profiles := w.profiles(tenant)
+	for _, p := range profiles {
+		roles = append(roles, profiled(p))
+	}
+	if len(profiles) > 0 {
+		return roles
+	}
+	if tenant == "" {
+		return []given{builtIn(authsvc.RoleSuperadmin)}
+	}
+	return []given{builtIn(authsvc.RoleViewer), builtIn(authsvc.RoleTechnician), builtIn(authsvc.RoleAdmin)}
 }

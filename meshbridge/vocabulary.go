@@ -34,7 +34,7 @@ func DefaultDeviceRights(role authsvc.Role) []string {
 // DefaultSiteRights are a built-in role's site rights.
 func DefaultSiteRights(role authsvc.Role) []string {
 	if role == authsvc.RoleSuperadmin {
-		return []string{"full"}
+		return []string{siteFullName}
 	}
 	return namesIn(siteRestricting, defaultSite(role))
 }
@@ -45,7 +45,7 @@ func RightsOf(mask uint32) []string { return namesIn(deviceRights, mask) }
 // SiteRightsOf names the bits of a siteadmin.
 func SiteRightsOf(mask uint32) []string {
 	if mask == siteFull {
-		return []string{"full"}
+		return []string{siteFullName}
 	}
 	return slices.Sorted(slices.Values(append(namesIn(siteRestricting, mask), namesIn(siteGranting, mask)...)))
 }

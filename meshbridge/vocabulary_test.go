@@ -27,7 +27,9 @@ func TestVocabulary(t *testing.T) {
 		if got := meshbridge.RightsOf(meshbridge.DeviceRights(role)); !slices.Equal(got, meshbridge.DefaultDeviceRights(role)) {
 			t.Errorf("%s: %v", role, got)
 		}
-		site := meshbridge.SiteRights(role, authsvc.KeyDashboard)
+		site := meshbridge.SiteRights(&authsvc.Identity{
+			Claims: authsvc.Claims{Key: authsvc.KeyDashboard}, User: authsvc.User{IsSuperadmin: true}, Decision: authsvc.Decision{Role: role},
+		})
 		if got := meshbridge.SiteRightsOf(site); !slices.Equal(got, meshbridge.DefaultSiteRights(role)) {
 			t.Errorf("%s: %v", role, got)
 		}

@@ -41,10 +41,12 @@ func ParseWay(name string) (Way, bool) {
 // rightsWay is one way. Domains that it is given are served ones, and keys are in shape.
 type rightsWay interface {
 	// fill adds what the person's role gives to a reply that has its user, with individual grants as links, and its tenant.
-	// Errors: STORE_UNAVAILABLE.
+	// Errors: STORE_UNAVAILABLE; RULE_DENIED for a role that this way cannot give.
 	fill(ctx context.Context, resp *pb.ValidateTokenResponse, id *authsvc.Identity, domain string) error
 	// group gives a group by the parts of its id, and its links sorted by device. Errors: GROUP_UNKNOWN, STORE_UNAVAILABLE.
 	group(ctx context.Context, kind, domain, key string) (*pb.UserGroup, []*pb.Link, error)
 	// list gives every tenant's device group. Errors: REQUEST_INVALID if this way has none, STORE_UNAVAILABLE.
 	list(ctx context.Context, domain string) (*pb.ListDeviceGroupsResponse, error)
+	// forget drops what it remembers of roles.
+	forget()
 }

@@ -129,14 +129,19 @@ func reach(t *testing.T, b *meshbridge.Bridge, way meshbridge.Way, w directoryte
 	if p.role == authsvc.RoleNone && len(p.grants) == 0 {
 		id.Devices = nil // as authsvc.Service does
 	}
-	resp, err := b.MapUser(t.Context(), id, p.domain)
+	return reachOf(t, b, way, id, p.domain)
+}
+
+func reachOf(t *testing.T, b *meshbridge.Bridge, way meshbridge.Way, id *authsvc.Identity, domain string) map[string]uint32 {
+	t.Helper()
+	resp, err := b.MapUser(t.Context(), id, domain)
 	if err != nil {
 		t.Fatal(err)
 	}
 	checkShape(t, way, resp)
 	got := map[string]uint32{}
 	add := func(node string, mask uint32) {
-		letter, ok := strings.CutPrefix(node, "node/"+p.domain+"/")
+		letter, ok := strings.CutPrefix(node, "node/"+domain+"/")
 		if !ok || mask == 0 {
 			t.Fatalf("a link to %s with %d", node, mask)
 		}
