@@ -203,3 +203,15 @@ func isStringArray(v jsontext.Value) bool {
 	}
 	return true
 }
+
+// stringsOf gives one JSON string, or an array of them; none for anything else.
+func stringsOf(v jsontext.Value) []string {
+	if one, ok := stringOf(v); ok {
+		return []string{one}
+	}
+	var texts []string
+	if !isStringArray(v) || json.Unmarshal(v, &texts) != nil {
+		return nil
+	}
+	return texts
+}

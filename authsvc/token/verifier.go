@@ -1,17 +1,14 @@
 // Package token verifies a dashboard's JWT: form, key and times. It knows no database.
 //
-// It accepts less than the RFCs allow and much less than common libraries let through: one algorithm (RFC 8725 3.1), the
+// It accepts less than the RFCs allow and much less than common libraries let through: an issuer's own algorithms (RFC 8725 3.1), the
 // compact form with canonical base64url (RFC 7515 2), no critical extensions and no keys or certificates that travel with
 // the token (RFC 7515 4.1), no duplicate members at any depth (RFC 7515 4), and claims of exactly the right type.
 package token
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"crypto"
 	"time"
-
-	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/everydaytech/meshsso/authsvc"
 )
@@ -22,6 +19,8 @@ const MaxBytes = 8192
 // MinSecretBytes is the shortest key: HS256 wants one at least as long as its hash (RFC 7518 3.2).
 const MinSecretBytes = 32
 
+const builtInAlgorithm = "HS256"
+
 // DefaultLeeway is how far ahead of our clock `iat` and `nbf` may lie. `exp` has none.
 const DefaultLeeway = 30 * time.Second
 
@@ -31,14 +30,19 @@ type Config struct {
 	AgentKey     []byte           // AGENT_SIGN_KEY: optional, at least MinSecretBytes, never the same
 	Leeway       time.Duration    // for iat and nbf
 	Now          func() time.Time // nil: time.Now
+
+	// Map reads a verified payload of the keys above, ExpiresAt and Key apart; nil: the built-in claims. Errors: TOKEN_CLAIMS, RULE_DENIED.
+	Map     func(payload []byte) (authsvc.Claims, error)
+	Issuers []Issuer // further ones
 }
 
-// Verifier verifies HS256 tokens. Safe for concurrent use.
+// Verifier verifies tokens: HS256 by the two built-in keys, and further issuers' by theirs. Safe for concurrent use.
 type Verifier struct {
-	keys   []*signer
-	header acceptedHeader
-	expiry *jwt.Validator // exp: no leeway
-	start  *jwt.Validator // nbf, iat
+	keys    []*signer
+	headers headers
+	times   window
+	mapping *mapping           // of the built-in issuer; nil: decodeClaims
+	issuers map[string]*issuer // by `iss`
 }
 
 var _ authsvc.Verifier = (*Verifier)(nil)
@@ -53,54 +57,78 @@ func New(cfg Config) (*Verifier, error) {
 		now = time.Now
 	}
 	v := &Verifier{
-		keys:   []*signer{newSigner(authsvc.KeyDashboard, cfg.DashboardKey)},
-		expiry: jwt.NewValidator(jwt.WithTimeFunc(now), jwt.WithExpirationRequired()),
-		start:  jwt.NewValidator(jwt.WithTimeFunc(now), jwt.WithIssuedAt(), jwt.WithLeeway(cfg.Leeway)),
+		keys:    []*signer{newSigner(authsvc.KeyDashboard, cfg.DashboardKey, crypto.SHA256)},
+		headers: headers{algorithms: map[string]bool{builtInAlgorithm: true}},
+		times:   newWindow(now, cfg.Leeway),
+		issuers: map[string]*issuer{},
 	}
 	if len(cfg.AgentKey) > 0 {
-		v.keys = append(v.keys, newSigner(authsvc.KeyAgent, cfg.AgentKey))
+		v.keys = append(v.keys, newSigner(authsvc.KeyAgent, cfg.AgentKey, crypto.SHA256))
+	}
+	if cfg.Map != nil {
+		v.mapping = &mapping{times: v.times, decode: cfg.Map}
+	}
+	for _, i := range cfg.Issuers {
+		v.issuers[i.Issuer] = newIssuer(i, now)
+		for _, name := range i.Algorithms {
+			v.headers.algorithms[name] = true
+		}
 	}
 	return v, nil
 }
 
-func checkConfig(cfg Config) error {
-	var errs []error
-	if len(cfg.DashboardKey) < MinSecretBytes {
-		errs = append(errs, fmt.Errorf("JWT_SECRET has %d bytes and must have at least %d", len(cfg.DashboardKey), MinSecretBytes))
-	}
-	if n := len(cfg.AgentKey); n > 0 && n < MinSecretBytes {
-		errs = append(errs, fmt.Errorf("AGENT_SIGN_KEY has %d bytes and must have at least %d", n, MinSecretBytes))
-	}
-	if len(cfg.AgentKey) > 0 && string(cfg.AgentKey) == string(cfg.DashboardKey) {
-		errs = append(errs, errors.New("AGENT_SIGN_KEY must differ from JWT_SECRET: agents would sign as the dashboard"))
-	}
-	if cfg.Leeway < 0 || cfg.Leeway > 5*time.Minute {
-		errs = append(errs, fmt.Errorf("the leeway is %s and must lie between 0s and 5m", cfg.Leeway))
-	}
-	return errors.Join(errs...)
-}
-
-// Verify gives the claims of a token that holds now. Errors: the TOKEN_* reasons.
-func (v *Verifier) Verify(_ context.Context, token authsvc.Token) (authsvc.Claims, error) {
-	raw, err := parse(token.Reveal(), &v.header)
+// Verify gives the claims of a token that holds now. Errors: the TOKEN_* reasons, RULE_DENIED by a mapping, or the context's own.
+func (v *Verifier) Verify(ctx context.Context, token authsvc.Token) (authsvc.Claims, error) {
+	raw, err := parse(token.Reveal(), &v.headers)
 	if err != nil {
 		return authsvc.Claims{}, err
 	}
-	// The payload is not looked into before a key vouches for it.
+	if i, o := v.issuerOf(raw.payload); i != nil {
+		return i.verify(ctx, raw, o)
+	}
+	return v.builtIn(raw)
+}
+
+// issuerOf reads, of a payload that nothing has vouched for yet, whose keys are to be tried: one further issuer's, or (nil) the
+// built-in ones. Never both: a token that one issuer's keys do not fit is refused.
+func (v *Verifier) issuerOf(payload []byte) (*issuer, object) {
+	if len(v.issuers) == 0 {
+		return nil, nil
+	}
+	o, err := parseObject(payload)
+	if err != nil {
+		return nil, nil
+	}
+	iss, ok := stringOf(o["iss"])
+	if !ok {
+		return nil, nil
+	}
+	return v.issuers[iss], o
+}
+
+func (v *Verifier) builtIn(raw compact) (authsvc.Claims, error) {
+	if raw.header.alg != builtInAlgorithm {
+		return authsvc.Claims{}, authsvc.ErrTokenAlgorithm
+	}
+	// The payload is not believed before a key vouches for it.
 	key := v.verifiedBy(raw)
 	if key == authsvc.KeyNone {
 		return authsvc.Claims{}, authsvc.ErrTokenSignature
+	}
+	if v.mapping != nil {
+		o, err := parseObject(raw.payload)
+		if err != nil {
+			return authsvc.Claims{}, err
+		}
+		return v.mapping.claims(o, raw.payload, key)
 	}
 	claims, times, err := decodeClaims(raw.payload)
 	if err != nil {
 		return authsvc.Claims{}, err
 	}
 	claims.Key = key
-	if v.expiry.Validate(times.only(times.exp, nil, nil)) != nil {
-		return authsvc.Claims{}, authsvc.ErrTokenExpired
-	}
-	if v.start.Validate(times.only(nil, times.nbf, times.iat)) != nil {
-		return authsvc.Claims{}, authsvc.ErrTokenNotYetValid
+	if err := v.times.check(times); err != nil {
+		return authsvc.Claims{}, err
 	}
 	return claims, nil
 }

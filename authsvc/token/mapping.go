@@ -1,0 +1,118 @@
+package token
+
+import (
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/everydaytech/meshsso/authsvc"
+)
+
+// window compares a token's times with the clock.
+type window struct {
+	expiry *jwt.Validator // exp: no leeway
+	start  *jwt.Validator // nbf, iat
+}
+
+func newWindow(now func() time.Time, leeway time.Duration) window {
+	return window{
+		expiry: jwt.NewValidator(jwt.WithTimeFunc(now), jwt.WithExpirationRequired()),
+		start:  jwt.NewValidator(jwt.WithTimeFunc(now), jwt.WithIssuedAt(), jwt.WithLeeway(leeway)),
+	}
+}
+
+func (w window) check(times numericDates) error {
+	if w.expiry.Validate(times.only(times.exp, nil, nil)) != nil {
+		return authsvc.ErrTokenExpired
+	}
+	if w.start.Validate(times.only(nil, times.nbf, times.iat)) != nil {
+		return authsvc.ErrTokenNotYetValid
+	}
+	return nil
+}
+
+// mapping reads a verified payload: the registered claims itself, the rest by what was configured.
+type mapping struct {
+	name   string // of the issuer; empty for the built-in one
+	times  window
+	decode func(payload []byte) (authsvc.Claims, error)
+
+	// Of a further issuer:
+	audiences   map[string]bool
+	maxLifetime time.Duration
+}
+
+// claims gives what o, which is payload's, says. Errors: the TOKEN_* reasons, and those of decode.
+func (m *mapping) claims(o object, payload []byte, key authsvc.KeyID) (authsvc.Claims, error) {
+	var dates numericDates
+	if err := o.dates(&dates); err != nil {
+		return authsvc.Claims{}, err
+	}
+	if err := o.registered(); err != nil {
+		return authsvc.Claims{}, err
+	}
+	if err := m.times.check(dates); err != nil {
+		return authsvc.Claims{}, err
+	}
+	if err := m.restrict(o, dates); err != nil {
+		return authsvc.Claims{}, err
+	}
+	c, err := m.decode(payload)
+	if err != nil {
+		return authsvc.Claims{}, err
+	}
+	if err := m.sound(&c); err != nil {
+		return authsvc.Claims{}, err
+	}
+	c.Key, c.ExpiresAt = key, dates.exp.Time
+	return c, nil
+}
+
+// restrict holds a further issuer's tokens to whom they are for and how long they may live.
+func (m *mapping) restrict(o object, dates numericDates) error {
+	if m.name == "" {
+		return nil
+	}
+	if !m.isFor(o) {
+		return badClaim("aud names nobody here")
+	}
+	if dates.iat == nil {
+		return badClaim("iat is missing")
+	}
+	if d := dates.exp.Sub(dates.iat.Time); d < 0 || d > m.maxLifetime {
+		return badClaim("exp lies before iat or too far behind it")
+	}
+	return nil
+}
+
+// isFor reads aud: one name or several (RFC 7519 4.1.3).
+func (m *mapping) isFor(o object) bool {
+	for _, name := range stringsOf(o["aud"]) {
+		if m.audiences[name] {
+			return true
+		}
+	}
+	return false
+}
+
+// sound makes sure of what the rest of the house relies on, whatever a mapping does: the claims belong to the issuer whose key
+// vouched for them, and name somebody.
+func (m *mapping) sound(c *authsvc.Claims) error {
+	name := ""
+	if issuer := c.IssuerOf(); issuer != nil {
+		name = issuer.Name
+		if name == "" || len(issuer.Tenants) == 0 {
+			return badClaim("the mapping gives an issuer without a name or tenants")
+		}
+	}
+	if name != m.name {
+		return badClaim("the mapping gives another issuer")
+	}
+	if folded, ok := authsvc.FoldEmail(c.Email); !ok || folded != c.Email {
+		return badClaim("the mapping gives no folded e-mail")
+	}
+	if name == "" && (c.UserID < 1 || c.UserID > maxUserID || !isUUID(c.TenantID)) {
+		return badClaim("the mapping gives no user or no tenant")
+	}
+	return nil
+}
