@@ -4,6 +4,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -67,6 +68,9 @@ type Issuer struct {
 	ClaimMappings        *ClaimMappings `json:"claimMappings,omitempty"`
 	ClaimValidationRules []Rule         `json:"claimValidationRules,omitempty"`
 }
+
+// SignsForUsers says whether people's tokens are of this issuer, and not agents' alone.
+func (i *Issuer) SignsForUsers() bool { return len(i.Tokens) == 0 || slices.Contains(i.Tokens, "user") }
 
 // Keys is where an issuer's keys come from: exactly one of Secrets, JWKSFile, JWKSURL and Discovery.
 type Keys struct {

@@ -25,6 +25,9 @@ type cli struct {
 	Migrate     migrateCmd     `cmd:"" help:"Make, remove or show the schema meshsso in the platform's database; show what a change of device rights would move."`
 	Sessions    sessionsCmd    `cmd:"" help:"List or kill live sessions of the session proxy."`
 	Audit       auditCmd       `cmd:"" help:"Show who used which device through the session proxy, when, from where and for how long."`
+	Config      configCmd      `cmd:"" help:"Check meshsso.yaml, or print its JSON Schema."`
+	Claims      claimsCmd      `cmd:"" help:"Explain what a token gives: each step, each rule, the final MeshCentral user, and why it is denied."`
+	Token       tokenCmd       `cmd:"" help:"Make tokens for development."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running serve on the same machine whether it is healthy: exit code 0 or 1."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
@@ -49,6 +52,8 @@ Examples:
   MESHCENTRAL_URL=https://mesh.internal meshsso serve --dashboard-origins https://dashboard.example
   meshsso sessions list
   meshsso audit --follow
+  meshsso config check meshsso.yaml
+  meshsso claims explain --config meshsso.yaml --claims claims.json --user row.json
   meshsso serve --listen tcp://127.0.0.1:7443 --log-level debug
   MESHSSO_CACHE_TTL=1m meshsso serve`
 
