@@ -26,7 +26,6 @@ type liveRules struct {
 
 	loads, refusals atomic.Uint64
 	onState         func(good bool) // health
-	onChange        func()          // what was judged by the former generation counts no more
 	log             *slog.Logger
 }
 
@@ -38,7 +37,7 @@ type generation struct {
 
 // newLiveRules makes the first generation, without which there is none. Errors: everything that is wrong with it.
 func newLiveRules(maker *ruleMaker, people authsvc.Directory, log *slog.Logger) (*liveRules, error) {
-	l := &liveRules{maker: maker, people: people, log: log, onState: func(bool) {}, onChange: func() {}}
+	l := &liveRules{maker: maker, people: people, log: log, onState: func(bool) {}}
 	first, read, err := maker.make(nil)
 	if err != nil {
 		return nil, err
@@ -133,7 +132,6 @@ func (l *liveRules) reload(ctx context.Context) {
 	l.stopSources(former.sources, next.sources)
 	l.refused.Store(false)
 	l.onState(true)
-	l.onChange()
 	l.log.Info("claims mapping loaded", "version", next.version(), "former", former.version())
 }
 

@@ -13,7 +13,7 @@ import (
 
 	"github.com/everydaytech/meshsso/authsvc"
 	"github.com/everydaytech/meshsso/authsvc/claims"
-	"github.com/everydaytech/meshsso/authsvc/config"
+	conf "github.com/everydaytech/meshsso/authsvc/config"
 	"github.com/everydaytech/meshsso/authsvc/jwks"
 	"github.com/everydaytech/meshsso/authsvc/token"
 	"github.com/everydaytech/meshsso/meshbridge"
@@ -42,10 +42,10 @@ func (r *rules) restore(issuer string, payload []byte, stored authsvc.Claims) (a
 		mapper = r.policy.Mapper(issuer)
 	}
 	switch {
-	case mapper == nil && issuer == "":
+	case mapper == nil && issuer == "" && payload == nil:
 		return stored, nil
 	case mapper == nil:
-		return authsvc.Claims{}, authsvc.Deny(authsvc.RuleDenied, "the issuer of the session's token is not configured any more")
+		return authsvc.Claims{}, authsvc.Deny(authsvc.RuleDenied, "the mapping or issuer of the session's token is not configured any more")
 	case payload == nil:
 		return authsvc.Claims{}, authsvc.Deny(authsvc.RuleDenied, "the session is older than the claims mapping")
 	}
@@ -91,7 +91,7 @@ func (m *ruleMaker) apply(r *rules, cfg *token.Config, former *rules, read *read
 	if err != nil {
 		return err
 	}
-	file, err := config.Parse(data)
+	file, err := conf.Parse(data)
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func (m *ruleMaker) apply(r *rules, cfg *token.Config, former *rules, read *read
 }
 
 // checkProfiles refuses roles that this way of device rights cannot give.
-func (m *ruleMaker) checkProfiles(file *config.File, policy *claims.Policy) error {
+func (m *ruleMaker) checkProfiles(file *conf.File, policy *claims.Policy) error {
 	profiles := policy.Profiles("")
 	for tenant := range file.Tenants {
 		profiles = append(profiles, policy.Profiles(tenant)...)
@@ -123,7 +123,7 @@ func (m *ruleMaker) checkProfiles(file *config.File, policy *claims.Policy) erro
 	return meshbridge.CheckProfiles(m.way, profiles)
 }
 
-func (m *ruleMaker) issuer(r *rules, c *config.Issuer, former *rules, read *reading) (token.Issuer, error) {
+func (m *ruleMaker) issuer(r *rules, c *conf.Issuer, former *rules, read *reading) (token.Issuer, error) {
 	issuer := token.Issuer{
 		Name: c.Name, Issuer: c.Issuer, Audiences: c.Audiences, Algorithms: c.Algorithms, Leeway: time.Duration(c.Leeway), MaxLifetime: time.Duration(c.MaxLifetime),
 		Agent: !c.SignsForUsers(), Map: r.policy.Mapper(c.Name),
@@ -147,7 +147,7 @@ func (m *ruleMaker) issuer(r *rules, c *config.Issuer, former *rules, read *read
 }
 
 // secret reads one; token.New judges it. No error holds any of it.
-func (m *ruleMaker) secret(s config.Secret, read *reading) ([]byte, error) {
+func (m *ruleMaker) secret(s conf.Secret, read *reading) ([]byte, error) {
 	if s.File == "" {
 		text := m.getenv(s.Env)
 		if text == "" {
@@ -221,16 +221,16 @@ type keySource struct {
 }
 
 // source takes over one that is made from the same, or makes one; it runs once the generation is taken.
-func (m *ruleMaker) source(r *rules, c *config.Issuer, former *rules) (*keySource, error) {
+func (m *ruleMaker) source(r *rules, c *conf.Issuer, former *rules) (*keySource, error) {
 	k := c.Keys
 	made := fmt.Sprintf("%q %q %q %q %t %s %s %q", c.Issuer, m.resolve(k.JWKSFile), k.JWKSURL, m.resolve(k.CAFile), k.Discovery, time.Duration(k.Refresh), time.Duration(k.KeepFor), c.Algorithms)
 	if former != nil && former.sources[made] != nil {
 		r.sources[made] = former.sources[made]
 		return r.sources[made], nil
 	}
-	cfg := jwks.Config{File: m.resolve(k.JWKSFile), URL: k.JWKSURL, CAFile: m.resolve(k.CAFile), Refresh: time.Duration(k.Refresh), KeepFor: time.Duration(k.KeepFor), Algorithms: c.Algorithms, Log: m.log.With("issuer", c.Name)}
+	cfg := jwks.Config{Name: c.Name, File: m.resolve(k.JWKSFile), URL: k.JWKSURL, CAFile: m.resolve(k.CAFile), Refresh: time.Duration(k.Refresh), KeepFor: time.Duration(k.KeepFor), Algorithms: c.Algorithms, Log: m.log}
 	if k.Discovery {
-		cfg.Discovery = c.Issuer
+		cfg.DiscoveryIssuer = c.Issuer
 	}
 	source, err := jwks.New(cfg)
 	if err != nil {

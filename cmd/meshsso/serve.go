@@ -99,7 +99,7 @@ func newApp(ctx context.Context, cfg config, log *slog.Logger) (*app, error) {
 		return nil, configError{err}
 	}
 	bridge := meshbridge.New(meshbridge.Config{Domains: cfg.domains, Groups: cfg.cacheSize, Rights: cfg.rights, Log: log, Profiles: live.Profiles}, people)
-	proxy, err := newSessionProxy(ctx, cfg, surroundings{auth: live, people: people, policy: policy}, registry, log)
+	proxy, err := newSessionProxy(ctx, cfg, surroundings{auth: live, people: people, policy: policy, rules: live}, registry, log)
 	if err != nil {
 		pool.Close()
 		server.Stop()
@@ -117,7 +117,7 @@ func newApp(ctx context.Context, cfg config, log *slog.Logger) (*app, error) {
 		return proxy.check(ctx, conn)
 	}
 	monitor.OnUp = func() { pool.Reset(); proxy.reset(); cache.Purge() }
-	live.onState, live.onChange = health.SetRules, proxy.rulesChanged
+	live.onState = health.SetRules
 	registry.MustRegister(live)
 	registerMetrics(registry, cache, bridge, pool, monitor)
 	return &app{log: log, pool: pool, monitor: monitor, server: server, health: health, metrics: registry, rules: live, proxy: proxy, rights: cfg.rights.String()}, nil
