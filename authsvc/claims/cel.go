@@ -25,7 +25,7 @@ const (
 	// What may cost less than that may be loaded, and is ended at maxCost.
 	maxEstimate = 1_000_000_000
 	maxCost     = 100_000 // some milliseconds
-	maxMemory   = 1 << 20 // elements of all values at once
+	maxShort    = 10_000
 	// claimBytes is more than the payload of a token, and so a claim, can have.
 	claimBytes = 6144
 	// interruptEvery is how many turns of a loop go by between two looks at the context.
@@ -37,6 +37,9 @@ type expression struct {
 	place   string // in the file
 	source  string
 	program cel.Program
+	// short is true of one without a loop that cannot cost more than maxShort, whatever the token: metering it would cost more
+	// than it does.
+	short bool
 }
 
 // kind is what an expression may yield.
@@ -77,11 +80,21 @@ func compile(place, source string, in room, yields kind) (*expression, error) {
 	if estimate.Max > maxEstimate {
 		return nil, errors.New("could cost too much with a large token: loops within loops, or over what has no bound")
 	}
-	program, err := env.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(maxCost), cel.InterruptCheckFrequency(interruptEvery))
-	if err != nil {
+	e := &expression{place: place, source: source, short: estimate.Max <= maxShort && !loops(checked.NativeRep())}
+	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
+	if !e.short {
+		options = append(options, cel.CostLimit(maxCost), cel.InterruptCheckFrequency(interruptEvery))
+	}
+	if e.program, err = env.Program(checked, options...); err != nil {
 		return nil, fmt.Errorf("cannot be planned: %w", err)
 	}
-	return &expression{place: place, source: source, program: program}, nil
+	return e, nil
+}
+
+func loops(a *ast.AST) bool {
+	found := false
+	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(e ast.Expr) { found = found || e.Kind() == ast.ComprehensionKind }))
+	return found
 }
 
 // compileError keeps CEL's faults on one line, with their places in the expression.
@@ -144,7 +157,11 @@ func (e *expression) eval(ctx context.Context, vars cel.Activation) (out ref.Val
 			out, err = nil, errors.New("panicked")
 		}
 	}()
-	out, _, err = e.program.ContextEval(ctx, vars)
+	if e.short {
+		out, _, err = e.program.Eval(vars)
+	} else {
+		out, _, err = e.program.ContextEval(ctx, vars)
+	}
 	switch {
 	case err == nil && out != nil:
 		return out, nil
