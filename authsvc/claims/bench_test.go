@@ -65,7 +65,7 @@ func BenchmarkTenRules(b *testing.B) {
 }
 
 func BenchmarkMapDefaults(b *testing.B) {
-	read, data := policy(b, &config.File{ClaimMappings: &config.ClaimMappings{}}).Mapper(""), payload(b, builtInPayload)
+	read, data := policy(b, &config.File{ClaimMappings: &config.ClaimMappings{}}).Mapper(""), payload(b, benchPayload)
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := read(data); err != nil {
