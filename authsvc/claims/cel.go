@@ -25,6 +25,7 @@ const (
 	// What may cost less than that may be loaded, and is ended at maxCost.
 	maxEstimate = 1_000_000_000
 	maxCost     = 100_000 // some milliseconds
+	maxTotal    = 500_000 // of all that Map or Decide runs; checked between two expressions
 	maxShort    = 10_000
 	// claimBytes is more than the payload of a token, and so a claim, can have.
 	claimBytes = 6144
@@ -151,16 +152,23 @@ var errWrongType = errors.New("yields a value of another type")
 
 // eval runs the expression. Its error is the context's own, or one that says what happened and holds no value but perhaps inside
 // a *celError.
-func (e *expression) eval(ctx context.Context, vars cel.Activation) (out ref.Val, err error) {
+func (e *expression) eval(ctx context.Context, v *vars) (out ref.Val, err error) {
 	defer func() {
 		if recover() != nil {
 			out, err = nil, errors.New("panicked")
 		}
 	}()
-	if e.short {
-		out, _, err = e.program.Eval(vars)
-	} else {
-		out, _, err = e.program.ContextEval(ctx, vars)
+	switch {
+	case v.spent > maxTotal:
+		return nil, errors.New("comes after others that cost more than they may together")
+	case e.short:
+		out, _, err = e.program.Eval(v)
+	default:
+		var details *cel.EvalDetails
+		out, details, err = e.program.ContextEval(ctx, v)
+		if spent := details.ActualCost(); spent != nil {
+			v.spent += *spent
+		}
 	}
 	switch {
 	case err == nil && out != nil:
