@@ -2,9 +2,9 @@ package claims
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/everydaytech/meshsso/authsvc"
 )
@@ -54,31 +54,41 @@ func shallow(data []byte) bool {
 	return true
 }
 
-// numberText gives a member of the payload as it was written: 1.0 and 1e0 are other texts for a number that different readers
-// round differently, so a row's number is read from its digits.
+// numberText gives a member of the payload, which is sound JSON, as it was written: 1.0 and 1e0 are other texts for a number that
+// different readers round differently, so a row's number is read from its digits. Empty if there is none under the plain name.
 func numberText(data []byte, name string) string {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(data))
-	if _, err := dec.ReadToken(); err != nil {
-		return ""
-	}
-	for dec.PeekKind() == '"' {
-		member, err := dec.ReadToken()
-		if err != nil {
-			return ""
-		}
-		if member.String() != name {
-			if dec.SkipValue() != nil {
+	depth := 0
+	for i := 0; i < len(data); i++ {
+		switch data[i] {
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		case '"':
+			end := i + 1
+			for ; end < len(data) && data[end] != '"'; end++ {
+				if data[end] == '\\' {
+					end++
+				}
+			}
+			if end >= len(data) {
 				return ""
 			}
-			continue
+			text, rest := data[i+1:end], bytes.TrimLeft(data[end+1:], space)
+			if depth == 1 && string(text) == name && len(rest) > 0 && rest[0] == ':' {
+				return firstNumber(bytes.TrimLeft(rest[1:], space))
+			}
+			i = end
 		}
-		value, err := dec.ReadValue()
-		if err != nil || value.Kind() != '0' {
-			return ""
-		}
-		return string(value)
 	}
 	return ""
+}
+
+const space = " \t\r\n" // RFC 8259 2
+
+func firstNumber(data []byte) string {
+	end := bytes.IndexFunc(data, func(r rune) bool { return !strings.ContainsRune("+-.0123456789eE", r) })
+	return string(data[:max(end, 0)])
 }
 
 // copyOf copies a JSON value.
