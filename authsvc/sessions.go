@@ -19,6 +19,8 @@ type SessionIdentity struct {
 	Rights    uint32
 	ExpiresAt time.Time
 	ReadAt    time.Time // when what this is made of began to be read
+	// RulesVersion names the configured policy that judged the person; empty for the built-in one.
+	RulesVersion string
 }
 
 // SessionTokenVerifier opens an internal token, which the proxy made for one request: each is good once. Its subject is a

@@ -54,9 +54,6 @@ func New(cfg Config, dir Directory) *Bridge {
 	return b
 }
 
-// PolicyChanged forgets whose a group is: those of roles that are no more are unknown from now on.
-func (b *Bridge) PolicyChanged() { b.rights.forget() }
-
 // DevicesIgnored counts devices that got no link because their node id is unusable or disputed, each time that a group is
 // built anew.
 func (b *Bridge) DevicesIgnored() uint64 { return b.ignored.total.Load() }

@@ -59,8 +59,6 @@ func (w *deviceGroups) fill(ctx context.Context, resp *pb.ValidateTokenResponse,
 	return nil
 }
 
-func (*deviceGroups) forget() {} // a device group is of a tenant, whatever the roles
-
 // fillAll is for who reaches every tenant.
 func (w *deviceGroups) fillAll(ctx context.Context, resp *pb.ValidateTokenResponse, id *authsvc.Identity, domain string) error {
 	tenants, err := w.tenants.Tenants(ctx)

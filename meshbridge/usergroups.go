@@ -55,11 +55,6 @@ func (w *userGroups) fill(_ context.Context, resp *pb.ValidateTokenResponse, id 
 	return nil
 }
 
-func (w *userGroups) forget() {
-	w.groups.Purge()
-	w.owners.Purge()
-}
-
 // made gives the group of a device set, built once a set: a refreshed set is another pointer.
 func (w *userGroups) made(set *authsvc.DeviceSet, domain string, role given) *group {
 	name := groupName{domain: domain, scope: set.Scope, role: role.rank, digest: role.digest()}

@@ -47,6 +47,4 @@ type rightsWay interface {
 	group(ctx context.Context, kind, domain, key string) (*pb.UserGroup, []*pb.Link, error)
 	// list gives every tenant's device group. Errors: REQUEST_INVALID if this way has none, STORE_UNAVAILABLE.
 	list(ctx context.Context, domain string) (*pb.ListDeviceGroupsResponse, error)
-	// forget drops what it remembers of roles.
-	forget()
 }

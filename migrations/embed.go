@@ -6,7 +6,7 @@ package migrations
 import "embed"
 
 // Version is the schema version that this build of the service needs: the number of the last file.
-const Version = 3
+const Version = 4
 
 // FS holds the SQL files at its root, named NNNNN_name.sql.
 //

@@ -42,6 +42,7 @@ type fake struct {
 	readAt  time.Time
 	since   time.Time // what was asked for last
 	mapErr  error
+	rules   string
 }
 
 func (f *fake) Authenticate(ctx context.Context, token authsvc.Token) (*authsvc.Identity, authsvc.Subject, error) {
@@ -52,7 +53,7 @@ func (f *fake) Authenticate(ctx context.Context, token authsvc.Token) (*authsvc.
 	if f.err != nil {
 		return nil, f.subject, f.err
 	}
-	return &authsvc.Identity{Email: "a@x.example", User: authsvc.User{ReadAt: f.readAt}}, f.subject, nil
+	return &authsvc.Identity{Email: "a@x.example", User: authsvc.User{ReadAt: f.readAt}, RulesVersion: f.rules}, f.subject, nil
 }
 
 func (f *fake) CheckDomain(domain string) error {

@@ -92,12 +92,12 @@ func (s *Server) validate(ctx context.Context, req *pb.ValidateTokenRequest) (*p
 	if err != nil {
 		return nil, subject, err
 	}
-	return s.dated(resp, id.ReadAt()), subject, nil
+	return s.dated(resp, id.ReadAt(), id.RulesVersion), subject, nil
 }
 
-// dated says of a reply how long it may be acted on, and by which policy.
-func (s *Server) dated(resp *pb.ValidateTokenResponse, readAt time.Time) *pb.ValidateTokenResponse {
-	resp.FreshFor = durationpb.New(s.freshFor(readAt))
+// dated says of a reply how long it may be acted on, and by which policies.
+func (s *Server) dated(resp *pb.ValidateTokenResponse, readAt time.Time, rules string) *pb.ValidateTokenResponse {
+	resp.FreshFor, resp.RulesVersion = durationpb.New(s.freshFor(readAt)), rules
 	resp.PolicyVersion = s.Policy.Policy().GetVersion()
 	return resp
 }

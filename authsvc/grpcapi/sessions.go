@@ -39,7 +39,7 @@ func (s *Server) validateSession(ctx context.Context, req *pb.ValidateTokenReque
 		if err != nil {
 			return nil, authsvc.Subject{}, err
 		}
-		return s.dated(resp, pool.ReadAt()), authsvc.Subject{}, nil
+		return s.dated(resp, pool.ReadAt(), ""), authsvc.Subject{}, nil
 	}
 	session := found.Session
 	subject := authsvc.Subject{Verified: true, UserID: session.UserID, TenantID: session.TenantID}
@@ -47,7 +47,7 @@ func (s *Server) validateSession(ctx context.Context, req *pb.ValidateTokenReque
 	if err != nil {
 		return nil, subject, err
 	}
-	return s.dated(resp, session.ReadAt), subject, nil
+	return s.dated(resp, session.ReadAt, session.RulesVersion), subject, nil
 }
 
 // session finds the session by its internal token; by its bare id only for a shim that has shown one before.

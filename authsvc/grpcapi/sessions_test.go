@@ -29,7 +29,7 @@ func (k *keeper) one() (authsvc.Principal, error) {
 	if k.fake.pool != nil {
 		return authsvc.Principal{Pool: k.fake.pool}, nil
 	}
-	return authsvc.Principal{Session: authsvc.SessionIdentity{ID: sessionID, Email: "a@x.example", UserID: 7, ReadAt: k.fake.readAt}}, nil
+	return authsvc.Principal{Session: authsvc.SessionIdentity{ID: sessionID, Email: "a@x.example", UserID: 7, ReadAt: k.fake.readAt, RulesVersion: k.fake.rules}}, nil
 }
 
 func (k *keeper) Authenticate(ctx context.Context, token authsvc.Token) (authsvc.Principal, error) {
@@ -83,6 +83,18 @@ func TestASessionByItsTokenThenByItsID(t *testing.T) {
 	}
 	if want := []string{"token " + secretToken, "id " + sessionID}; !slices.Equal(b.keeper.asked, want) {
 		t.Errorf("asked %q", b.keeper.asked)
+	}
+}
+
+func TestRepliesNameTheRules(t *testing.T) {
+	b := newBench(t)
+	for _, version := range []string{"", "0123456789ab"} {
+		b.fake.rules = version
+		for _, req := range []*pb.ValidateTokenRequest{{Token: secretToken}, {Token: secretToken, SessionToken: true}, {Session: sessionID, Hook: pb.Hook_HOOK_REVALIDATE}} {
+			if resp, err := b.client.ValidateToken(t.Context(), req); err != nil || resp.GetRulesVersion() != version {
+				t.Errorf("%v: %q, want %q (%v)", req, resp.GetRulesVersion(), version, err)
+			}
+		}
 	}
 }
 

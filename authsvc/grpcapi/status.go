@@ -32,6 +32,7 @@ var statuses = map[authsvc.Reason]struct {
 	authsvc.UserDisabled:     {codes.PermissionDenied, msgPerson},
 	authsvc.UserMismatch:     {codes.PermissionDenied, msgPerson},
 	authsvc.TenantMismatch:   {codes.PermissionDenied, msgPerson},
+	authsvc.RuleDenied:       {codes.PermissionDenied, msgPerson},
 	authsvc.SessionUnknown:   {codes.PermissionDenied, msgPerson},
 	authsvc.DomainDenied:     {codes.InvalidArgument, "this domain is not served"},
 	authsvc.RequestInvalid:   {codes.InvalidArgument, "the request is out of shape"},

@@ -121,14 +121,18 @@ func (s *Service) admit(ctx context.Context, r row) (*Live, error) {
 		s.revokeIfDenied(ctx, r.id, err)
 		return nil, err
 	}
-	l := &Live{svc: s, id: r.id, hash: r.hash, row: r, session: sess, checked: id.ReadAt(), seen: s.now(), flushed: r.usedAt, done: make(chan struct{})}
+	l := &Live{svc: s, id: r.id, hash: r.hash, row: r, session: sess, checked: id.ReadAt(), rules: id.RulesVersion, seen: s.now(), flushed: r.usedAt, done: make(chan struct{})}
 	l.usedSince(r.usedAt)
 	return s.live.add(l), nil
 }
 
 // judge reads anew who the person is and what he may do on the session's device.
 func (s *Service) judge(ctx context.Context, r *row) (Session, *authsvc.Identity, error) {
-	id, err := s.cfg.Auth.Identify(ctx, r.claims())
+	claims, err := s.claimsOf(r)
+	if err != nil {
+		return Session{}, nil, err
+	}
+	id, err := s.cfg.Auth.Identify(ctx, claims)
 	if err != nil {
 		if e := refusalOf(err); e == ErrStore || e == ErrInternal {
 			return Session{}, nil, e

@@ -85,7 +85,7 @@ func refusalOf(err error) *Error {
 	case authsvc.TokenMissing, authsvc.TokenMalformed, authsvc.TokenAlgorithm, authsvc.TokenSignature, authsvc.TokenExpired,
 		authsvc.TokenNotYetValid, authsvc.TokenClaims:
 		return ErrUnauthenticated
-	case authsvc.UserUnknown, authsvc.UserAmbiguous, authsvc.UserDisabled, authsvc.UserMismatch, authsvc.TenantMismatch:
+	case authsvc.UserUnknown, authsvc.UserAmbiguous, authsvc.UserDisabled, authsvc.UserMismatch, authsvc.TenantMismatch, authsvc.RuleDenied:
 		return ErrAccessDenied
 	case authsvc.StoreUnavailable, "": // "": the caller went away, or the query took too long
 		return ErrStore

@@ -23,6 +23,7 @@ type Live struct {
 	row     row
 	session Session
 	checked time.Time // when the oldest of the rows behind session was read
+	rules   string    // the policy that judged it
 	seen    time.Time // when its own row was last read
 	flushed time.Time // last_used_at as last written or read
 	tunnels int

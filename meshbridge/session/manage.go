@@ -133,8 +133,13 @@ func (s *Service) Renew(ctx context.Context, token authsvc.Token, name string, c
 		return time.Time{}, err
 	}
 	now := s.now()
-	r.setClaims(id.Claims)
-	n := renewal{role: r.jwtRole, key: r.jwtKey, jwtTenant: r.jwtTenant, jwtEnd: r.jwtExpires, expiresAt: s.expiry(now, id.Claims)}
+	if err := r.setClaims(id.Claims); err != nil {
+		return time.Time{}, err
+	}
+	n := renewal{
+		role: r.jwtRole, key: r.jwtKey, jwtTenant: r.jwtTenant, jwtEnd: r.jwtExpires, jwtIssuer: r.jwtIssuer, jwtClaims: r.jwtClaims,
+		expiresAt: s.expiry(now, id.Claims),
+	}
 	done, err := s.store.renew(ctx, r.id, n, access.Device.Hostname, c, now)
 	if err != nil {
 		return time.Time{}, err

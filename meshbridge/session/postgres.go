@@ -38,6 +38,8 @@ type row struct {
 	jwtRole         *string
 	jwtKey          int16
 	jwtExpires      time.Time
+	jwtIssuer       string // name of a further issuer; "" is the built-in one
+	jwtClaims       string // verified claims as JSON, where a mapping needs them
 	agentTenant     string
 	cookieHash      string
 	createdAt       time.Time
@@ -52,13 +54,14 @@ type row struct {
 }
 
 const rowColumns = `session_id::text, session_token, user_id::bigint, agent_id::bigint, node_id, view_mode::integer, coalesce(restricted, false),
-  email, coalesce(jwt_tenant_id::text, ''), jwt_role, coalesce(jwt_key, 0::smallint), jwt_expires_at, coalesce(agent_tenant_id::text, ''), coalesce(cookie_hash, ''),
+  email, coalesce(jwt_tenant_id::text, ''), jwt_role, coalesce(jwt_key, 0::smallint), jwt_expires_at, coalesce(jwt_issuer, ''), coalesce(jwt_claims::text, ''),
+  coalesce(agent_tenant_id::text, ''), coalesce(cookie_hash, ''),
   created_at, last_used_at, expires_at, opened_at, renewed_at, ended_at, coalesce(end_reason, ''), coalesce(client_ip, ''), coalesce(user_agent, '')`
 
 func scanRow(r pgx.CollectableRow) (row, error) {
 	var v row
 	err := r.Scan(&v.id, &v.hash, &v.userID, &v.agentID, &v.nodeID, &v.viewMode, &v.restrict, &v.email, &v.jwtTenant, &v.jwtRole, &v.jwtKey,
-		&v.jwtExpires, &v.agentTenant, &v.cookieHash, &v.createdAt, &v.usedAt, &v.expiresAt, &v.openedAt, &v.renewedAt, &v.endedAt, &v.endReason,
+		&v.jwtExpires, &v.jwtIssuer, &v.jwtClaims, &v.agentTenant, &v.cookieHash, &v.createdAt, &v.usedAt, &v.expiresAt, &v.openedAt, &v.renewedAt, &v.endedAt, &v.endReason,
 		&v.clientIP, &v.userAgent)
 	return v, err
 }
@@ -101,8 +104,9 @@ const livingSQL = `user_id = $2 and ended_at is null and email is not null and e
 const createSQL = `
 with made as (
   insert into public.meshcentral_sessions (session_token, user_id, session_id, agent_id, node_id, view_mode, restricted, email, jwt_tenant_id, jwt_role, jwt_key,
-      jwt_expires_at, agent_tenant_id, cookie_hash, ticket_hash, created_at, last_used_at, expires_at, ticket_expires_at, client_ip, user_agent)
-  select $1, $2, $3::uuid, $4, $5, $6, $7, $8, nullif($9, '')::uuid, $10, $11, $12, nullif($13, '')::uuid, nullif($14, ''), nullif($21, ''), $15, $15, $16, $22, $17, $18
+      jwt_expires_at, agent_tenant_id, cookie_hash, ticket_hash, created_at, last_used_at, expires_at, ticket_expires_at, client_ip, user_agent,
+      jwt_issuer, jwt_claims)
+  select $1, $2, $3::uuid, $4, $5, $6, $7, $8, nullif($9, '')::uuid, $10, $11, $12, nullif($13, '')::uuid, nullif($14, ''), nullif($21, ''), $15, $15, $16, $22, $17, $18, nullif($24, ''), nullif($25, '')::json
    where (select count(*) from public.meshcentral_sessions where ` + livingSQL + `) < $20::integer
   returning 1)
 insert into meshsso.audit (at, event, session_id, user_id, email, tenant_id, agent_id, hostname, view_mode, client_ip, user_agent)
@@ -128,7 +132,7 @@ func (s *store) create(ctx context.Context, r row, t ticket, hostname string, id
 		})
 	}
 	b.Queue(createSQL, r.hash, r.userID, r.id, r.agentID, r.nodeID, int(r.viewMode), r.restrict, r.email, r.jwtTenant, r.jwtRole, r.jwtKey,
-		r.jwtExpires, r.agentTenant, r.cookieHash, r.createdAt, r.expiresAt, r.clientIP, r.userAgent, idleSince, limit, t.hash, t.until, hostname,
+		r.jwtExpires, r.agentTenant, r.cookieHash, r.createdAt, r.expiresAt, r.clientIP, r.userAgent, idleSince, limit, t.hash, t.until, hostname, r.jwtIssuer, r.jwtClaims,
 	).Exec(func(tag pgconn.CommandTag) error {
 		made = tag.RowsAffected() == 1
 		return nil
@@ -197,6 +201,8 @@ type renewal struct {
 	key       int16
 	jwtTenant string
 	jwtEnd    time.Time
+	jwtIssuer string
+	jwtClaims string
 	expiresAt time.Time
 }
 
@@ -204,11 +210,12 @@ func (s *store) renew(ctx context.Context, id string, n renewal, hostname string
 	done, err := query(ctx, s, "renew", pgx.RowTo[int], `
 with r as (
   update public.meshcentral_sessions
-     set expires_at = $2, jwt_expires_at = $3, jwt_role = $4, jwt_key = $5, jwt_tenant_id = nullif($6, '')::uuid, renewed_at = $7, last_used_at = greatest(last_used_at, $7)
+     set expires_at = $2, jwt_expires_at = $3, jwt_role = $4, jwt_key = $5, jwt_tenant_id = nullif($6, '')::uuid, renewed_at = $7, last_used_at = greatest(last_used_at, $7),
+         jwt_issuer = nullif($11, ''), jwt_claims = nullif($12, '')::json
    where session_id = $1::uuid and ended_at is null and expires_at > $7`+ours+`
   returning session_id, user_id, email, agent_tenant_id, agent_id, view_mode)
 insert into meshsso.audit (at, event, session_id, user_id, email, tenant_id, agent_id, hostname, view_mode, client_ip, user_agent)
 select $7, 'session_renewed', session_id, user_id, email, agent_tenant_id, agent_id, $10, view_mode, nullif($8, '')::inet, $9 from r
-returning 1`, id, n.expiresAt, n.jwtEnd, n.role, n.key, n.jwtTenant, now, c.ip(), c.UserAgent, hostname)
+returning 1`, id, n.expiresAt, n.jwtEnd, n.role, n.key, n.jwtTenant, now, c.ip(), c.UserAgent, hostname, n.jwtIssuer, n.jwtClaims)
 	return len(done) == 1, err
 }

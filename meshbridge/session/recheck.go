@@ -29,13 +29,13 @@ func (s *Service) reread(ctx context.Context, l *Live) {
 	}
 }
 
-// recheck judges a session anew that was judged half a cache lifetime ago; what cannot be judged for a whole one ends.
+// recheck judges a session anew that was judged half a cache lifetime ago, or by another policy; what cannot be judged for a whole one ends.
 func (s *Service) recheck(ctx context.Context, l *Live, now time.Time) {
 	l.mu.Lock()
 	age := now.Sub(l.checked)
 	over := l.err != nil
 	l.mu.Unlock()
-	if over || age < s.cfg.Recheck/2 {
+	if over || (age < s.cfg.Recheck/2 && !l.stale()) {
 		return
 	}
 	if s.judgeAgain(authsvc.ReadSince(ctx, now), l) != nil && age >= s.cfg.Recheck {
@@ -63,7 +63,7 @@ func (s *Service) judgeAgain(ctx context.Context, l *Live) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.session, l.checked = sess, id.ReadAt()
+	l.session, l.checked, l.rules = sess, id.ReadAt(), id.RulesVersion
 	return nil
 }
 

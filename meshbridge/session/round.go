@@ -237,8 +237,20 @@ func (s *Service) tell(id string) {
 	})
 }
 
-// upToDate makes sure that a session's row was read a moment ago, so that a database that is away lets nothing new in.
+// upToDate makes sure that a session's row was read a moment ago, so that a database that is away lets nothing new in, and that
+// it was judged by the policy that holds.
 func (s *Service) upToDate(ctx context.Context, l *Live) error {
+	if err := s.read(ctx, l); err != nil || !l.stale() {
+		return err
+	}
+	if err := s.judgeAgain(ctx, l); err != nil {
+		return err
+	}
+	return l.Err()
+}
+
+// read reads a session's row if it was not read a moment ago.
+func (s *Service) read(ctx context.Context, l *Live) error {
 	began := s.now()
 	l.mu.Lock()
 	fresh := began.Sub(l.seen) < trustPolled && began.Before(l.row.expiresAt)

@@ -10,8 +10,6 @@ import (
 	"io"
 	"regexp"
 	"strconv"
-
-	"github.com/everydaytech/meshsso/authsvc"
 )
 
 // secretBytes is what every token, cookie and ticket is: 256 random bits, 43 characters of base64url.
@@ -82,12 +80,3 @@ var secretInText = regexp.MustCompile(`(/(?:proxy|session)/|ticket=|token=)[A-Za
 
 // Redact takes session tokens, tickets and JWTs out of a path or URL, for logs.
 func Redact(text string) string { return secretInText.ReplaceAllString(text, "${1}[redacted]") }
-
-// claimsOf rebuilds what the token said that made or renewed a session.
-func (r *row) claims() authsvc.Claims {
-	c := authsvc.Claims{Email: r.email, TenantID: r.jwtTenant, UserID: r.userID, ExpiresAt: r.jwtExpires, Key: authsvc.KeyID(max(r.jwtKey, 0))} //nolint:gosec // 1 or 2
-	if r.jwtRole != nil {
-		c.Role, c.HasRole = *r.jwtRole, true
-	}
-	return c
-}

@@ -40,6 +40,13 @@ type Config struct {
 	Timeout     time.Duration // of a database query
 	PerPerson   int           // most live sessions of a person; 0: DefaultPerPerson
 
+	// Restore makes the claims anew of somebody whose session was made with these (HasRole and the rest as stored): the issuer's name
+	// ("" is the built-in one) and the verified claims as JSON (nil if none were kept, because no mapping needed them then). Its
+	// errors end the session. nil: stored claims count as they are, and a session of a further issuer or mapping ends.
+	Restore func(issuer string, payload []byte, stored authsvc.Claims) (authsvc.Claims, error)
+	// RulesVersion names the policy that Auth judges by now: whoever was judged by another is judged anew. nil: it never changes.
+	RulesVersion func() string
+
 	// Ended is told of every session that ends, on the replica that served or ended it; it must not block for long. May be nil.
 	Ended func(ctx context.Context, sessionID string)
 
@@ -215,7 +222,9 @@ func (s *Service) insert(ctx context.Context, id *authsvc.Identity, a meshbridge
 		id: uuid, userID: id.User.ID, agentID: a.Device.AgentID, nodeID: a.NodeID, viewMode: r.ViewMode, restrict: r.Restrict, email: id.Email,
 		agentTenant: a.Device.TenantID, createdAt: now, usedAt: now, clientIP: r.Client.ip(), userAgent: r.Client.UserAgent,
 	}
-	v.setClaims(id.Claims)
+	if err := v.setClaims(id.Claims); err != nil {
+		return nil, err
+	}
 	v.expiresAt = s.expiry(now, id.Claims)
 	v.hash, _ = hashSecret(token)
 	var t ticket
@@ -259,16 +268,6 @@ func (s *Service) expiry(now time.Time, c authsvc.Claims) time.Time {
 		end = c.ExpiresAt
 	}
 	return end.Truncate(time.Microsecond)
-}
-
-// setClaims keeps what Identify needs to judge the person anew without the token.
-func (r *row) setClaims(c authsvc.Claims) {
-	r.jwtTenant, r.jwtKey, r.jwtExpires = c.TenantID, int16(c.Key), c.ExpiresAt.Truncate(time.Microsecond)
-	r.jwtRole = nil
-	if c.HasRole {
-		role := clean(c.Role)
-		r.jwtRole = &role
-	}
 }
 
 func sessionOf(r *row, id *authsvc.Identity, a meshbridge.Access, rights uint32) Session {
