@@ -98,7 +98,7 @@ func (a algorithm) verifies(key crypto.PublicKey, signed string, signature []byt
 
 // verifiesECDSA reads R and S, each as long as the curve's order (RFC 7518 3.4), and never ASN.1.
 func verifiesECDSA(k *ecdsa.PublicKey, digest, signature []byte) bool {
-	size := (k.Curve.Params().N.BitLen() + 7) / 8
+	size := (k.Params().N.BitLen() + 7) / 8
 	if len(signature) != 2*size {
 		return false
 	}

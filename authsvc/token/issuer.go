@@ -71,28 +71,36 @@ func newIssuer(cfg Issuer, now func() time.Time) *issuer {
 
 // verify gives the claims of a token that bears the issuer's name; o is its payload, which nothing has vouched for yet.
 func (i *issuer) verify(ctx context.Context, raw compact, o object) (authsvc.Claims, error) {
+	if err := i.vouch(ctx, raw); err != nil {
+		return authsvc.Claims{}, err
+	}
+	return i.claims(o, raw.payload, i.key)
+}
+
+// vouch says whether the issuer signed the token. Errors: TOKEN_ALGORITHM, TOKEN_MALFORMED, TOKEN_SIGNATURE, or the context's own.
+func (i *issuer) vouch(ctx context.Context, raw compact) error {
 	alg, ok := i.algorithms[raw.header.alg]
 	if !ok {
-		return authsvc.Claims{}, authsvc.ErrTokenAlgorithm
+		return authsvc.ErrTokenAlgorithm
 	}
 	// An empty kid would read as none.
 	if raw.header.hasKid && raw.header.kid == "" {
-		return authsvc.Claims{}, malformed("kid is empty")
+		return malformed("kid is empty")
 	}
 	if alg.family == familyHMAC {
 		if !i.verifiedBySecret(raw) {
-			return authsvc.Claims{}, authsvc.ErrTokenSignature
+			return authsvc.ErrTokenSignature
 		}
-	} else {
-		key, err := i.publicKey(ctx, raw.header, alg)
-		if err != nil {
-			return authsvc.Claims{}, err
-		}
-		if !alg.verifies(key, raw.signed, raw.signature) {
-			return authsvc.Claims{}, authsvc.ErrTokenSignature
-		}
+		return nil
 	}
-	return i.claims(o, raw.payload, i.key)
+	key, err := i.publicKey(ctx, raw.header, alg)
+	if err != nil {
+		return err
+	}
+	if !alg.verifies(key, raw.signed, raw.signature) {
+		return authsvc.ErrTokenSignature
+	}
+	return nil
 }
 
 // verifiedBySecret tries every secret that may have signed, so that the time taken does not tell which one fits.
