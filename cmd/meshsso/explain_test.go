@@ -48,6 +48,39 @@ func TestExamples(t *testing.T) {
 	}
 }
 
+// Every line of YAML that a section of the page shows after it names an example stands in that example.
+func TestThePageQuotesItsExamples(t *testing.T) {
+	page, err := os.ReadFile("../../docs/claims-mapping.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := 0
+	for section := range strings.SplitSeq(string(page), "\n## ") {
+		_, rest, named := strings.Cut(section, "](examples/")
+		name, rest, _ := strings.Cut(rest, ")")
+		if !named || !strings.HasSuffix(name, ".yaml") {
+			continue
+		}
+		file, err := os.ReadFile(filepath.Join(examples, name))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		for i, block := range strings.Split(rest, "```") {
+			for line := range strings.SplitSeq(strings.TrimPrefix(block, "yaml"), "\n") {
+				if i%2 == 1 && line != "" && !strings.Contains(string(file), "\n"+line+"\n") {
+					t.Errorf("%s has no line %q", name, line)
+				} else if i%2 == 1 {
+					lines++
+				}
+			}
+		}
+	}
+	if lines < 40 {
+		t.Errorf("only %d lines were compared", lines)
+	}
+}
+
 func explained(t *testing.T, args ...string) string {
 	t.Helper()
 	out := &syncBuffer{}
@@ -116,7 +149,7 @@ func TestExplainSaysWhyNot(t *testing.T) {
 
 func TestExplainReadsTokens(t *testing.T) {
 	row := inFile(t, annsRow)
-	token := signed(t, dashboardSecret, claimsOf("ann@acme.example", tenantA, 7, nil))
+	token := sign(dashboardSecret, nil, claimsOf("ann@acme.example", tenantA, 7, nil))
 	x := parsedExplanation(t, "--user", row, token)
 	if !x.Allowed || x.Issuer != "built-in" || x.User.Role != "technician" || len(x.Devices) != 1 {
 		t.Errorf("%+v", x)
