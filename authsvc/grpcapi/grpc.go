@@ -33,6 +33,19 @@ func (h *Health) Set(serving bool) {
 	h.server.SetServingStatus(pb.AuthService_ServiceDesc.ServiceName, st)
 }
 
+// RulesService is the name under which health says whether the newest claims mapping holds. NOT_SERVING: it is refused, and the
+// former one goes on.
+const RulesService = "meshsso.v1.Rules"
+
+// SetRules moves RulesService alone.
+func (h *Health) SetRules(good bool) {
+	st := healthpb.HealthCheckResponse_NOT_SERVING
+	if good {
+		st = healthpb.HealthCheckResponse_SERVING
+	}
+	h.server.SetServingStatus(RulesService, st)
+}
+
 // Shutdown answers NOT_SERVING from now on, whatever Set says later.
 func (h *Health) Shutdown() { h.server.Shutdown() }
 
@@ -50,6 +63,7 @@ func NewServer(log *slog.Logger, opts ...grpc.ServerOption) (*grpc.Server, *Heal
 	srv := grpc.NewServer(opts...)
 	h := &Health{server: health.NewServer()}
 	h.Set(false)
+	h.SetRules(true)
 	healthpb.RegisterHealthServer(srv, h.server)
 	reflection.Register(srv)
 	return srv, h

@@ -8,8 +8,6 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/everydaytech/meshsso/authsvc/token"
 )
 
 // configError is everything that is wrong with the configuration, one line each.
@@ -24,11 +22,11 @@ func (e configError) Unwrap() error { return e.error }
 // config is everything that serve needs, read and judged.
 type config struct {
 	tuning
-	listen   listenAddr
-	verifier *token.Verifier
-	db       database
-	conn     *pgx.ConnConfig
-	proxy    proxyConfig
+	listen listenAddr
+	rules  *ruleMaker
+	db     database
+	conn   *pgx.ConnConfig
+	proxy  proxyConfig
 }
 
 // readConfig reports all faults at once.
@@ -43,7 +41,7 @@ func (c serveCmd) readConfig(e env) (config, error) {
 	keys, keyErrs := readSecrets(e.getenv)
 	errs = append(errs, keyErrs...)
 	if len(keyErrs) == 0 {
-		errs = append(errs, cfg.makeVerifier(keys))
+		errs = append(errs, cfg.readRules(e, keys))
 	}
 	cfg.proxy, err = c.readProxy(e.getenv, keys.jwt)
 	errs = append(errs, err)
@@ -58,11 +56,13 @@ func (c serveCmd) readConfig(e env) (config, error) {
 	return cfg, nil
 }
 
-func (c *config) makeVerifier(keys secrets) (err error) {
+// readRules makes a first generation of the rules only to hear what is wrong with it, together with everything else.
+func (c *config) readRules(e env, keys secrets) error {
 	if len(keys.jwt) == 0 {
 		return errors.New("JWT_SECRET is not set: give it the secret with which the dashboard signs (or JWT_SECRET_FILE)")
 	}
-	c.verifier, err = token.New(verifierConfig(keys, c.tuning))
+	c.rules = &ruleMaker{path: c.rulesFile, keys: keys, leeway: c.leeway, way: c.tuning.rights, getenv: e.getenv, log: newLogger(e.stderr, c.level)}
+	_, _, err := c.rules.make(nil)
 	return err
 }
 

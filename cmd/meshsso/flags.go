@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/everydaytech/meshsso/authsvc/directory"
-	"github.com/everydaytech/meshsso/authsvc/token"
 	"github.com/everydaytech/meshsso/meshbridge"
 )
 
@@ -27,6 +26,7 @@ type listenFlags struct {
 type serveFlags struct {
 	listenFlags
 	proxyFlags
+	Config       string `group:"validation" env:"MESHSSO_CONFIG" placeholder:"FILE" help:"meshsso.yaml: claims mapping, further issuers, roles. Read again when it changes and at SIGHUP; check one first with: meshsso config check. Without it the built-in mapping holds."`
 	Domains      string `group:"validation" env:"MESHSSO_DOMAINS" placeholder:"A,B" help:"MeshCentral domains to serve besides the default one, comma-separated."`
 	Leeway       string `group:"validation" env:"MESHSSO_LEEWAY" default:"30s" help:"How far ahead of our clock a token's nbf and iat may lie. exp has no leeway (${default})."`
 	DeviceRights string `group:"validation" env:"MESHSSO_DEVICE_RIGHTS" default:"links" placeholder:"links|group" help:"links: a user group with one link per device. group: each tenant's device group follows the database; see first: meshsso migrate devices --help (${default})."`
@@ -49,10 +49,11 @@ type tuning struct {
 	cacheSize    int
 	metrics      string // "" is off
 	level        slog.Level
+	rulesFile    string // "" is the built-in policy
 }
 
 func (f serveFlags) read() (tuning, error) {
-	var t tuning
+	t := tuning{rulesFile: f.Config}
 	var errs []error
 	errs = append(errs,
 		readDuration("--leeway", f.Leeway, 0, 5*time.Minute, &t.leeway),
@@ -103,14 +104,10 @@ func isLoopback(host string) bool {
 	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }
 
-// cacheConfig and verifierConfig hand the read values on.
+// cacheConfig hands the read values on.
 func cacheConfig(t tuning) directory.CacheConfig {
 	return directory.CacheConfig{
 		TTL: t.cacheTTL, NegativeTTL: min(directory.DefaultNegativeTTL, t.cacheTTL), Users: t.cacheSize,
 		Scopes: t.cacheSize, FillTimeout: t.queryTimeout + time.Second,
 	}
-}
-
-func verifierConfig(s secrets, t tuning) token.Config {
-	return token.Config{DashboardKey: s.jwt, AgentKey: s.agent, Leeway: t.leeway}
 }

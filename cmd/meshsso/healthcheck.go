@@ -13,6 +13,8 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/everydaytech/meshsso/authsvc/grpcapi"
 )
 
 type healthcheckCmd struct {
@@ -41,6 +43,11 @@ func (c healthcheckCmd) Run(ctx context.Context, e env) error {
 	_, _ = fmt.Fprintln(e.stdout, resp.GetStatus())
 	if resp.GetStatus() != healthpb.HealthCheckResponse_SERVING {
 		return errors.New("not serving: PostgreSQL cannot be reached or does not fit, see the log of serve")
+	}
+	// It serves by the former one: unhealthy would have it restarted, and then it would not.
+	rules, err := healthpb.NewHealthClient(conn).Check(ctx, &healthpb.HealthCheckRequest{Service: grpcapi.RulesService})
+	if err == nil && rules.GetStatus() == healthpb.HealthCheckResponse_NOT_SERVING {
+		_, _ = fmt.Fprintln(e.stderr, "meshsso.yaml was changed and is refused: the former one goes on; see the log of serve, or: meshsso config check")
 	}
 	return nil
 }

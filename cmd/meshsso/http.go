@@ -52,6 +52,7 @@ func newSessionProxy(ctx context.Context, cfg config, around surroundings, regis
 	sessions := session.New(session.Config{
 		Auth: around.auth, Presence: mesh.presence, DB: pool, Keys: p.keys, Lifetime: p.expiry, Idle: p.idle, Recheck: cfg.cacheTTL, MinRole: p.minRole,
 		ProxyOrigin: p.origin, Timeout: cfg.queryTimeout, Ended: mesh.ended, Log: log,
+		Restore: around.rules.Restore, RulesVersion: around.rules.Version,
 	})
 	sessions.Register(registry)
 	mesh.meet(sessions)

@@ -23,6 +23,7 @@ import (
 // surroundings is what the session proxy takes from the sign-on side.
 type surroundings struct {
 	auth   session.Authenticator
+	rules  *liveRules
 	people authsvc.Directory
 	policy *policy.Table
 }

@@ -7,6 +7,9 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,8 +18,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 
-	"github.com/everydaytech/meshsso/authsvc"
-	"github.com/everydaytech/meshsso/authsvc/claims"
 	"github.com/everydaytech/meshsso/authsvc/directory"
 	"github.com/everydaytech/meshsso/authsvc/grpcapi"
 	"github.com/everydaytech/meshsso/meshbridge"
@@ -62,6 +63,7 @@ type app struct {
 	server  *grpc.Server
 	health  *grpcapi.Health
 	metrics *prometheus.Registry
+	rules   *liveRules
 	proxy   *sessionProxy // nil: off
 	rights  string        // the way of device rights, for the log
 }
@@ -90,16 +92,21 @@ func newApp(ctx context.Context, cfg config, log *slog.Logger) (*app, error) {
 		Log:      log,
 	}
 	people := directory.Gated{Inner: cache, Open: &monitor.Open}
-	bridge := meshbridge.New(meshbridge.Config{Domains: cfg.domains, Groups: cfg.cacheSize, Rights: cfg.rights, Log: log}, people)
-	service := &authsvc.Service{Verifier: cfg.verifier, Users: people, Tenants: people, Devices: people, Roles: claims.RoleRule{}}
-	proxy, err := newSessionProxy(ctx, cfg, surroundings{auth: service, people: people, policy: policy}, registry, log)
+	live, err := newLiveRules(cfg.rules, people, log)
+	if err != nil {
+		pool.Close()
+		server.Stop()
+		return nil, configError{err}
+	}
+	bridge := meshbridge.New(meshbridge.Config{Domains: cfg.domains, Groups: cfg.cacheSize, Rights: cfg.rights, Log: log, Profiles: live.Profiles}, people)
+	proxy, err := newSessionProxy(ctx, cfg, surroundings{auth: live, people: people, policy: policy, rules: live}, registry, log)
 	if err != nil {
 		pool.Close()
 		server.Stop()
 		return nil, err
 	}
 	api := &grpcapi.Server{
-		Auth: service, Sessions: proxy.keeper(cfg, people), Mapper: bridge, Groups: bridge, Policy: policy, Metrics: grpcapi.NewMetrics(registry), Log: log,
+		Auth: live, Sessions: proxy.keeper(cfg, people), Mapper: bridge, Groups: bridge, Policy: policy, Metrics: grpcapi.NewMetrics(registry), Log: log,
 		Lifetime: cfg.cacheTTL,
 	}
 	api.Register(server)
@@ -110,8 +117,10 @@ func newApp(ctx context.Context, cfg config, log *slog.Logger) (*app, error) {
 		return proxy.check(ctx, conn)
 	}
 	monitor.OnUp = func() { pool.Reset(); proxy.reset(); cache.Purge() }
+	live.onState = health.SetRules
+	registry.MustRegister(live)
 	registerMetrics(registry, cache, bridge, pool, monitor)
-	return &app{log: log, pool: pool, monitor: monitor, server: server, health: health, metrics: registry, proxy: proxy, rights: cfg.rights.String()}, nil
+	return &app{log: log, pool: pool, monitor: monitor, server: server, health: health, metrics: registry, rules: live, proxy: proxy, rights: cfg.rights.String()}, nil
 }
 
 func newPool(ctx context.Context, cfg config) (*pgxpool.Pool, error) {
@@ -168,11 +177,13 @@ func (a *app) run(ctx context.Context, listener net.Listener) error {
 		defer close(watched)
 		a.monitor.Run(watchCtx)
 	}()
+	followed := a.followRules(watchCtx)
 	failed := make(chan error, 2)
 	stopProxy, err := a.proxy.start(ctx, failed)
 	if err != nil {
 		stopWatch()
 		<-watched
+		<-followed
 		return errors.Join(err, listener.Close())
 	}
 	go func() { failed <- a.server.Serve(listener) }()
@@ -188,9 +199,23 @@ func (a *app) run(ctx context.Context, listener net.Listener) error {
 	}
 	stopWatch()
 	<-watched
+	<-followed
 	_ = listener.Close()
 	a.log.Info("stopped")
 	return err
+}
+
+// followRules keeps the claims mapping in step with its files, and reads it anew at SIGHUP, until ctx ends; then the channel closes.
+func (a *app) followRules(ctx context.Context) <-chan struct{} {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer signal.Stop(hup)
+		a.rules.run(ctx, hup)
+	}()
+	return done
 }
 
 // drain answers what is under way, for drainTimeout at most; health says NOT_SERVING meanwhile.
