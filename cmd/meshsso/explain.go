@@ -11,7 +11,6 @@ import (
 	"github.com/everydaytech/meshsso/authsvc/claims"
 	conf "github.com/everydaytech/meshsso/authsvc/config"
 	"github.com/everydaytech/meshsso/meshbridge"
-	pb "github.com/everydaytech/meshsso/proto/meshsso/v1"
 )
 
 type claimsCmd struct {
@@ -19,7 +18,8 @@ type claimsCmd struct {
 }
 
 type explainCmd struct {
-	Token  string `arg:"" optional:"" placeholder:"TOKEN" help:"A token, or - to read it from standard input: a command line can be read by every user of the machine. Its signature and times are not checked."`
+	Token  string `arg:"" optional:"" placeholder:"TOKEN" help:"A token, or - to read it from standard input: a command line can be read by every user of the machine."`
+	Verify bool   `help:"Check the token's signature, times, iss and aud as well, with the secrets of serve (JWT_SECRET and those that meshsso.yaml names) and the issuers' keys."`
 	Claims string `placeholder:"FILE" help:"Instead of a token: its payload, one JSON object."`
 	User   string `placeholder:"FILE" help:"The person's row and devices as JSON, instead of the database's."`
 	Config string `env:"MESHSSO_CONFIG" placeholder:"FILE" help:"meshsso.yaml. Default: the built-in policy."`
@@ -66,12 +66,18 @@ func (c explainCmd) Run(ctx context.Context, e env) error {
 	if err != nil {
 		return err
 	}
-	issuer, err := c.chooseIssuer(file, said)
+	issuer, err := c.chooseIssuer(file, said.payload)
 	if err != nil {
 		return err
 	}
+	verify, end, err := c.verifier(e)
+	if err != nil {
+		return err
+	}
+	defer end()
 	return c.withDirectory(ctx, e, func(dir authsvc.Directory) error {
-		x := explain(ctx, policy, dir, issuer.signed(said))
+		signed := signedPayload{issuer: issuer.name, key: issuer.key, payload: said.payload, text: said.text}
+		x := explain(ctx, policy, dir, verify, signed)
 		if c.JSON {
 			enc := json.NewEncoder(e.stdout)
 			enc.SetEscapeHTML(false)
@@ -87,17 +93,20 @@ type signedPayload struct {
 	issuer  string // "" is the built-in one
 	key     authsvc.KeyID
 	payload []byte
+	text    string // of the whole token, if there is one
 }
 
 // explanation is what came of a token.
 type explanation struct {
-	Allowed bool            `json:"allowed"`
-	Reason  authsvc.Reason  `json:"reason,omitempty"`
-	Detail  string          `json:"detail,omitempty"`
-	Issuer  string          `json:"issuer"`
-	Steps   []explainedStep `json:"steps"`
-	User    *explainedUser  `json:"user,omitempty"`
-	Devices []reached       `json:"devices,omitempty"`
+	Allowed bool           `json:"allowed"`
+	Reason  authsvc.Reason `json:"reason,omitempty"`
+	Detail  string         `json:"detail,omitempty"`
+	Issuer  string         `json:"issuer"`
+	// Verified says that signature and times were checked besides.
+	Verified bool            `json:"verified"`
+	Steps    []explainedStep `json:"steps"`
+	User     *explainedUser  `json:"user,omitempty"`
+	Devices  []reached       `json:"devices,omitempty"`
 }
 
 type explainedStep struct {
@@ -130,14 +139,24 @@ type reached struct {
 
 // Stages of the domain, between those of claims.
 const (
+	stageToken  = "token"  // its signature, times, iss and aud
 	stageLookUp = "lookUp" // the row by its e-mail
 	stageRow    = "row"    // what token and row must agree in
 	stageFloor  = "floor"  // what no rule crosses
 )
 
-// explain goes the way of a validation, save for the token's signature and times.
-func explain(ctx context.Context, policy *claims.Policy, dir authsvc.Directory, token signedPayload) *explanation {
+// explain goes the way of a validation; without a verifier, save for the token's signature and times.
+func explain(ctx context.Context, policy *claims.Policy, dir authsvc.Directory, verify authsvc.Verifier, token signedPayload) *explanation {
 	x := &explanation{Issuer: firstOf(token.issuer, builtInIssuer), Steps: []explainedStep{}}
+	if verify != nil {
+		key, err := verified(ctx, verify, policy, token)
+		if err != nil {
+			x.Steps = append(x.Steps, explainedStep{Stage: stageToken, Message: err.Error()})
+			return x.denied(err)
+		}
+		x.Verified, token.key = true, key
+		x.Steps = append(x.Steps, explainedStep{Stage: stageToken, OK: true})
+	}
 	ctx = claims.WithTrace(ctx, func(s claims.Step) { x.add(s) })
 	c, err := policy.Map(ctx, token.issuer, token.payload)
 	if err != nil {
@@ -160,18 +179,6 @@ func explain(ctx context.Context, policy *claims.Policy, dir authsvc.Directory, 
 		x.Devices = append(x.Devices, reached{ID: a.Device.AgentID, Hostname: a.Device.Hostname, Rights: meshbridge.RightsOf(a.Rights)})
 	}
 	return x
-}
-
-func userOf(id *authsvc.Identity, u *pb.User) *explainedUser {
-	out := &explainedUser{
-		ID: u.GetId(), Name: u.GetName(), Email: u.GetEmail(), TenantID: u.GetTenantId(), UserID: u.GetUserId(),
-		Role: id.Role.String(), Rank: id.Role.String(),
-		SiteRights: meshbridge.SiteRightsOf(u.GetSiteadmin()), DeviceRights: meshbridge.RightsOf(meshbridge.DeviceRights(id.Role)),
-	}
-	if p := id.Profile; p != nil {
-		out.Role, out.DeviceRights = p.Name, meshbridge.RightsOf(meshbridge.ProfileRights(p))
-	}
-	return out
 }
 
 func (x *explanation) add(s claims.Step) {

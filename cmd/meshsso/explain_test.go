@@ -1,7 +1,11 @@
 package main
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -180,8 +184,10 @@ func TestExplainChoosesTheIssuer(t *testing.T) {
 	for name, args := range map[string][]string{
 		"there is none of the name": exampleArgs("auth0", "--issuer", "okta"),
 		"--agent is for":            exampleArgs("auth0", "--agent"),
-		"not both":                  exampleArgs("auth0", "a.b.c"),
+		"neither a token nor":       exampleArgs("auth0", "a.b.c"),
 		"give a token":              {"--user", inFile(t, annsRow)},
+		"leave --issuer and":        {"--user", inFile(t, annsRow), "--verify", "--agent", "a.e30.c"},
+		"needs JWT_SECRET":          {"--user", inFile(t, annsRow), "--verify", "a.e30.c"},
 		"not three parts":           {"--user", inFile(t, annsRow), "a.b"},
 		"not base64url":             {"--user", inFile(t, annsRow), "a.?.c"},
 		"is not a row":              {"--user", inFile(t, `{"id": 1, "mail": "x"}`), "--claims", inFile(t, "{}")},
@@ -205,5 +211,69 @@ func TestExplainOfAnAgentsToken(t *testing.T) {
 	}
 	if x := parsedExplanation(t, "--claims", claims, "--user", row, "--agent"); x.User.Role != "admin" || len(x.User.SiteRights) == 1 {
 		t.Errorf("%+v", x.User)
+	}
+}
+
+// --verify takes the keys of serve, and says of a token that is not sound nothing but that.
+func TestExplainVerifies(t *testing.T) {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	write("jwks.json", `{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k1","x":"`+base64.RawURLEncoding.EncodeToString(public)+`"}]}`)
+	config := write("meshsso.yaml", `version: 1
+issuers:
+  - {name: corp, issuer: corp, audiences: [mesh], algorithms: [EdDSA], keys: {jwksFile: jwks.json}, tenants: [`+tenantA+`]}
+`)
+	row := write("row.json", annsRow)
+	explainVerified := func(token string) (x explanation) {
+		out := &syncBuffer{}
+		vars := map[string]string{"JWT_SECRET": dashboardSecret, "AGENT_SIGN_KEY": agentSecret}
+		if code := run(t.Context(), []string{"claims", "explain", "--json", "--verify", "--config", config, "--user", row, token}, testEnv(vars, out)); code != 0 {
+			t.Fatalf("exit code %d: %s", code, out)
+		}
+		if err := json.Unmarshal([]byte(out.String()), &x); err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+	corp := func(changes map[string]any, args ...string) string {
+		claims := map[string]any{"iss": "corp", "aud": "mesh", "sub": "s", "email": "ann@acme.example", "email_verified": true}
+		maps.Copy(claims, changes)
+		text, _ := json.Marshal(claims)
+		code, out := mint(t, pemKey(t, private), 0o600, string(text), append([]string{"--claims", "-", "--kid", "k1"}, args...)...)
+		if code != 0 {
+			t.Fatal(out)
+		}
+		return strings.TrimSpace(out)
+	}
+	own := func(secret string) string { return sign(secret, hs256, claimsOf("ann@acme.example", tenantA, 7, nil)) }
+	for name, c := range map[string]struct {
+		token, issuer, reason, stage string
+		verified                     bool
+	}{
+		"sound":                     {corp(nil), "corp", "", "role", true},
+		"another kid":               {corp(nil, "--kid", "k2"), "corp", "TOKEN_SIGNATURE", "token", false},
+		"for somebody else":         {corp(map[string]any{"aud": "other"}), "corp", "TOKEN_CLAIMS", "token", false},
+		"over":                      {corp(map[string]any{"exp": 1790000000, "iat": 1789990000}), "corp", "TOKEN_EXPIRED", "token", false},
+		"sound, and mapping denies": {corp(map[string]any{"email_verified": "true"}), "corp", "TOKEN_CLAIMS", "email", true},
+		"the dashboard's":           {own(dashboardSecret), "built-in", "", "role", true},
+		"nobody's":                  {own(strings.Repeat("x", 40)), "built-in", "TOKEN_SIGNATURE", "token", false},
+	} {
+		x := explainVerified(c.token)
+		if last := x.Steps[len(x.Steps)-1]; x.Issuer != c.issuer || string(x.Reason) != c.reason || last.Stage != c.stage || x.Verified != c.verified {
+			t.Errorf("%s: %+v", name, x)
+		}
+	}
+	if x := explainVerified(sign(agentSecret, hs256, claimsOf("ann@acme.example", tenantA, 7, nil))); !x.Verified {
+		t.Errorf("an agent's: %+v", x)
 	}
 }

@@ -17,50 +17,50 @@ import (
 	"github.com/everydaytech/meshsso/authsvc/token"
 )
 
+// input is a payload and, if it came in one, its token.
+type input struct {
+	payload []byte
+	text    string
+}
+
 // readPayload takes it from the token or from a file; what is in it is the mapping's to judge.
-func (c explainCmd) readPayload(e env) ([]byte, error) {
+func (c explainCmd) readPayload(e env) (input, error) {
 	switch {
-	case c.Claims != "" && c.Token != "":
-		return nil, errors.New("give a token or --claims, not both")
+	case c.Claims != "" && (c.Token != "" || c.Verify):
+		return input{}, errors.New("give a token, or --claims and neither a token nor --verify")
 	case c.Claims != "":
 		data, err := readInput(e, c.Claims)
-		if err != nil {
-			return nil, fmt.Errorf("--claims: %w", err)
+		if err == nil && len(data) > token.MaxBytes {
+			err = fmt.Errorf("longer than %d bytes, as no token's payload is", token.MaxBytes)
 		}
-		if len(data) > token.MaxBytes {
-			return nil, fmt.Errorf("--claims: longer than %d bytes, as no token's payload is", token.MaxBytes)
-		}
-		return data, nil
+		return input{payload: data}, named("--claims", err)
 	case c.Token == "":
-		return nil, errors.New("give a token, - for one on standard input, or --claims FILE")
+		return input{}, errors.New("give a token, - for one on standard input, or --claims FILE")
 	}
 	text := c.Token
 	if text == "-" {
 		data, err := readInput(e, "-")
 		if err != nil {
-			return nil, fmt.Errorf("the token: %w", err)
+			return input{}, named("the token", err)
 		}
 		text = string(data)
 	}
-	parts := strings.Split(strings.TrimSpace(text), ".")
-	if len(parts) != 3 || len(text) > token.MaxBytes+2 {
-		return nil, fmt.Errorf("the token: not three parts of at most %d bytes", token.MaxBytes)
+	text = strings.TrimSpace(text)
+	parts := strings.Split(text, ".")
+	if len(parts) != 3 || len(text) > token.MaxBytes {
+		return input{}, fmt.Errorf("the token: not three parts of at most %d bytes", token.MaxBytes)
 	}
 	payload, err := base64.RawURLEncoding.Strict().DecodeString(parts[1])
 	if err != nil {
-		return nil, errors.New("the token: its payload is not base64url")
+		return input{}, errors.New("the token: its payload is not base64url")
 	}
-	return payload, nil
+	return input{payload, text}, nil
 }
 
 // chosen is whose token it is.
 type chosen struct {
 	name string
 	key  authsvc.KeyID
-}
-
-func (c chosen) signed(payload []byte) signedPayload {
-	return signedPayload{issuer: c.name, key: c.key, payload: payload}
 }
 
 // chooseIssuer goes by iss as the verifier does: a configured one, else the built-in one.
@@ -127,84 +127,4 @@ func (c explainCmd) withDirectory(ctx context.Context, e env, f func(authsvc.Dir
 		return err
 	}
 	return f(directory.NewPostgres(conn, explainTimeout, nil))
-}
-
-// oneRow is a directory of one person and some devices.
-type oneRow struct {
-	user    authsvc.User
-	devices []authsvc.Device
-}
-
-var _ authsvc.Directory = (*oneRow)(nil)
-
-// readRow reads what --user names.
-func readRow(data []byte) (*oneRow, error) {
-	var row struct {
-		ID           int64  `json:"id"`
-		Email        string `json:"email"`
-		FullName     string `json:"fullName"`
-		TenantID     string `json:"tenantId"`
-		Role         string `json:"role"`
-		IsSuperadmin bool   `json:"isSuperadmin"`
-		Disabled     bool   `json:"disabled"`
-		Grants       []struct {
-			AgentID int64  `json:"agentId"`
-			Role    string `json:"role"`
-		} `json:"grants"`
-		Devices []struct {
-			ID       int64   `json:"id"`
-			UUID     string  `json:"uuid"`
-			Hostname string  `json:"hostname"`
-			Platform string  `json:"platform"`
-			NodeID   string  `json:"nodeId"`
-			TenantID *string `json:"tenantId"` // default: the person's
-		} `json:"devices"`
-	}
-	if err := strict.Unmarshal(data, &row, strict.RejectUnknownMembers(true)); err != nil {
-		return nil, fmt.Errorf("is not a row as `meshsso claims explain --help` shows: %w", err)
-	}
-	if row.ID < 1 || row.Email == "" {
-		return nil, errors.New("lacks id or email")
-	}
-	r := &oneRow{user: authsvc.User{
-		ID: row.ID, Email: row.Email, FullName: row.FullName, TenantID: row.TenantID, Role: row.Role, IsSuperadmin: row.IsSuperadmin, Disabled: row.Disabled,
-	}}
-	for _, g := range row.Grants {
-		r.user.Grants = append(r.user.Grants, authsvc.Grant{AgentID: g.AgentID, Role: g.Role})
-	}
-	for _, d := range row.Devices {
-		device := authsvc.Device{AgentID: d.ID, UUID: d.UUID, Hostname: d.Hostname, Platform: d.Platform, NodeID: d.NodeID, TenantID: row.TenantID}
-		if d.TenantID != nil {
-			device.TenantID = *d.TenantID
-		}
-		r.devices = append(r.devices, device)
-	}
-	return r, nil
-}
-
-func (r *oneRow) FindUsers(_ context.Context, email string) ([]authsvc.User, error) {
-	if folded, ok := authsvc.FoldEmail(r.user.Email); !ok || folded != email {
-		return nil, nil
-	}
-	return []authsvc.User{r.user}, nil
-}
-
-func (r *oneRow) Devices(_ context.Context, scope authsvc.Scope) (*authsvc.DeviceSet, error) {
-	set := &authsvc.DeviceSet{Scope: scope}
-	for _, d := range r.devices {
-		if scope.All || d.TenantID == scope.TenantID {
-			set.Devices = append(set.Devices, d)
-		}
-	}
-	return set, nil
-}
-
-func (*oneRow) FindTenant(_ context.Context, id string) (authsvc.Tenant, error) {
-	return authsvc.Tenant{ID: id, Known: true}, nil
-}
-
-func (r *oneRow) TenantIDs(context.Context) ([]string, error) { return []string{r.user.TenantID}, nil }
-
-func (r *oneRow) Tenants(context.Context) ([]authsvc.Tenant, error) {
-	return []authsvc.Tenant{{ID: r.user.TenantID, Known: true}}, nil
 }

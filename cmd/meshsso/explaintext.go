@@ -7,6 +7,10 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/everydaytech/meshsso/authsvc"
+	"github.com/everydaytech/meshsso/meshbridge"
+	pb "github.com/everydaytech/meshsso/proto/meshsso/v1"
 )
 
 const shownDevices = 20
@@ -14,7 +18,13 @@ const shownDevices = 20
 // print is for people: a line a step, then what MeshCentral gets to see.
 func (x *explanation) print(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "A token of the issuer %s. Its signature and times are not checked here.\n\n", shown(x.Issuer))
+	checked := "Its signature and times are not checked here (--verify)."
+	if x.Verified {
+		checked = "Its signature and times are sound."
+	} else if len(x.Steps) > 0 && x.Steps[0].Stage == stageToken {
+		checked = "It is not sound."
+	}
+	fmt.Fprintf(&b, "A token of the issuer %s. %s\n\n", lineOf(x.Issuer), checked)
 	for _, s := range x.Steps {
 		s.print(&b)
 	}
@@ -82,4 +92,16 @@ func valueText(v any) string {
 		return ""
 	}
 	return lineOf(strings.TrimSuffix(b.String(), "\n"))
+}
+
+func userOf(id *authsvc.Identity, u *pb.User) *explainedUser {
+	out := &explainedUser{
+		ID: u.GetId(), Name: u.GetName(), Email: u.GetEmail(), TenantID: u.GetTenantId(), UserID: u.GetUserId(),
+		Role: id.Role.String(), Rank: id.Role.String(),
+		SiteRights: meshbridge.SiteRightsOf(u.GetSiteadmin()), DeviceRights: meshbridge.RightsOf(meshbridge.DeviceRights(id.Role)),
+	}
+	if p := id.Profile; p != nil {
+		out.Role, out.DeviceRights = p.Name, meshbridge.RightsOf(meshbridge.ProfileRights(p))
+	}
+	return out
 }
