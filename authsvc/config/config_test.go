@@ -145,8 +145,8 @@ func TestFaults(t *testing.T) {
 			"7:11: roles.other.rank: must be one of viewer, technician, admin",
 			"7:44: roles.other.deviceRights[0]: must be one of agent-console, chat, device-details, limited-events, limited-input, no-amt, no-desktop, no-files, no-terminal, notes, remote-command, remote-control, reset-off, view-only, wake"}},
 		"a tenant's own role": {"version: 1\ntenants:\n  ACME: {}\n  11111111-1111-4111-8111-111111111111: {roles: {desk: {rank: viewer}}}\n", []string{
-			"3:3: tenants.ACME: is no name that can stand here: must be a UUID in lower case, such as 11111111-1111-4111-8111-111111111111",
-			"4:50: tenants.11111111-1111-4111-8111-111111111111.roles.desk: is not a built-in role and needs deviceRights"}},
+			`3:3: tenants["ACME"]: is no name that can stand here: must be a UUID in lower case, such as 11111111-1111-4111-8111-111111111111`,
+			`4:50: tenants["11111111-1111-4111-8111-111111111111"].roles.desk: is not a built-in role and needs deviceRights`}},
 		"secrets and public keys": {issuerHead + "  algorithms: [HS256, RS256]\n  keys: {secrets: [{env: JWT_SECRET}, {env: A, file: b}, {}]}\n", []string{
 			"7:3: issuers[0].algorithms: must be HS256, HS384 or HS512 with secrets: public keys are no secrets",
 			"8:21: issuers[0].keys.secrets[0].env: is the built-in issuer's: two issuers with one key cannot be told apart",

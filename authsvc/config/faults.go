@@ -61,12 +61,12 @@ func (f Faults) in(file string) Faults {
 	return f
 }
 
-var plainKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+var plainKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
 
-// child is the path of a key below another.
+// child is the path of a key below another: tenants["11111111-…"].roles.viewer. Tenants' ids are quoted whatever they begin with.
 func child(path, key string) string {
 	switch {
-	case !plainKey.MatchString(key):
+	case path == "tenants", !plainKey.MatchString(key):
 		return path + "[" + strconv.Quote(key) + "]"
 	case path == "":
 		return key

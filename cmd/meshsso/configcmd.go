@@ -1,15 +1,19 @@
 package main
 
 import (
+	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"os"
 	"slices"
 	"strings"
 
 	conf "github.com/everydaytech/meshsso/authsvc/config"
+	"github.com/everydaytech/meshsso/meshbridge"
 )
 
 type configCmd struct {
@@ -41,7 +45,7 @@ type configCheckCmd struct {
 }
 
 // Run checks a file; nothing is fetched and no database is asked.
-func (c configCheckCmd) Run(e env) error {
+func (c configCheckCmd) Run(ctx context.Context, e env) error {
 	path := firstOf(c.File, e.getenv("MESHSSO_CONFIG"))
 	if path == "" {
 		return errors.New("name a file, or set MESHSSO_CONFIG")
@@ -54,7 +58,53 @@ func (c configCheckCmd) Run(e env) error {
 	if err := errors.Join(placed(file, path, err), checkKeyFiles(file, e.getenv)); err != nil {
 		return configError{err}
 	}
+	if err := checkGeneration(ctx, path, file, e.getenv); err != nil {
+		return configError{err}
+	}
 	return summarize(e.stdout, path, file)
+}
+
+// checkGeneration makes of the file what serve makes of it, and reads the key files that it names. Where JWT_SECRET is not set, a
+// random one stands in for it.
+func checkGeneration(ctx context.Context, path string, file *conf.File, getenv func(string) string) error {
+	keys, errs := readSecrets(getenv)
+	if len(keys.jwt) == 0 {
+		keys.jwt = []byte(rand.Text() + rand.Text())
+	}
+	way, known := meshbridge.ParseWay(firstOf(getenv("MESHSSO_DEVICE_RIGHTS"), "links"))
+	if !known {
+		errs = append(errs, errors.New("MESHSSO_DEVICE_RIGHTS must be links or group"))
+	}
+	maker := &ruleMaker{path: path, keys: keys, way: way, getenv: getenv, log: slog.New(slog.DiscardHandler)}
+	made, _, err := maker.make(nil)
+	if err != nil {
+		return errors.Join(append(errs, err)...)
+	}
+	defer made.closeSources()
+	for i := range file.Issuers {
+		for _, s := range made.sources {
+			if is := &file.Issuers[i]; s.issuer == is.Name && is.Keys.JWKSFile != "" {
+				errs = append(errs, named(fmt.Sprintf("issuers[%d].keys.jwksFile", i), s.Refresh(ctx)))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func named(what string, err error) error {
+	if err != nil {
+		err = fmt.Errorf("%s: %w", what, err)
+	}
+	return err
+}
+
+// closeSources ends sources that nothing runs.
+func (r *rules) closeSources() {
+	ended, end := context.WithCancel(context.Background())
+	end()
+	for _, s := range r.sources {
+		s.Run(ended)
+	}
 }
 
 // placed gives each line of a policy's faults, which begin with the path in the file, its place there.

@@ -64,3 +64,45 @@ func TestConfigCheckFindsAllFaults(t *testing.T) {
 		t.Errorf("without a file: %d %s", code, out)
 	}
 }
+
+// What compiles no expression cannot see; paths of the policy's faults find their place in the file.
+func TestConfigCheckCompiles(t *testing.T) {
+	path := configFile(t, `version: 1
+claimMappings: {roles: {expression: user.rol}}
+issuers:
+  - name: a
+    issuer: https://id.example
+    audiences: [x]
+    algorithms: [RS256]
+    keys: {jwksFile: none.json}
+    tenants: [`+tenantA+`]
+    claimValidationRules: [{expression: "'a'", message: m}]
+  - name: b
+    issuer: b
+    audiences: [x]
+    algorithms: [HS256]
+    keys: {secrets: [{env: SET}, {env: UNSET}]}
+    tenants: [`+tenantA+`]
+tenants:
+  `+tenantA+`:
+    roles: {desk: {rank: viewer, deviceRights: [wake], devices: device.platfrm == 'a'}}
+mappers: [{name: nobody}]
+`)
+	const hush = "hush-hush-hush"
+	out := &syncBuffer{}
+	if code := run(t.Context(), []string{"config", "check"}, testEnv(map[string]string{"MESHSSO_CONFIG": path, "SET": hush}, out)); code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	for _, s := range []string{
+		path + ":2:25: claimMappings.roles.expression: ", path + ":10:29: issuers[0].claimValidationRules[0].expression: ",
+		path + `:19:56: tenants["` + tenantA + `"].roles.desk.devices: `, path + ":20:12: mappers[0].name: ",
+		"issuers[0].keys.jwksFile: ", "issuers[1].keys.secrets[1].env: UNSET is not set here",
+	} {
+		if !strings.Contains(out.String(), "\n  - "+s) {
+			t.Errorf("no word of %s", s)
+		}
+	}
+	if strings.Contains(out.String(), hush) || strings.Count(out.String(), "\n  - ") != 6 || t.Failed() {
+		t.Error(out)
+	}
+}
