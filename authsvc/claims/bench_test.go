@@ -65,8 +65,23 @@ func BenchmarkTenRules(b *testing.B) {
 }
 
 func BenchmarkMapDefaults(b *testing.B) {
-	read, data := policy(b, &config.File{ClaimMappings: &config.ClaimMappings{}}).Mapper(""), payload(b, builtInPayload)
+	read, data := policy(b, &config.File{ClaimMappings: &config.ClaimMappings{}}).Mapper(""), payload(b, benchPayload)
 	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := read(data); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkWorstExpression is what one expression may cost at most.
+func BenchmarkWorstExpression(b *testing.B) {
+	p := policy(b, &config.File{ClaimValidationRules: []config.Rule{{Expression: "claims.list.all(x, x != claims.n && x == 'a' || x.size() > 3)", Message: "m"}}})
+	var items []string
+	for range 1000 {
+		items = append(items, "a")
+	}
+	read, data := p.Mapper(""), payload(b, with(builtInPayload, map[string]any{"list": items, "n": "b"}))
 	for b.Loop() {
 		if _, err := read(data); err != nil {
 			b.Fatal(err)

@@ -150,7 +150,7 @@ func acceptableName(name string) bool {
 		return false
 	}
 	for _, r := range name {
-		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
+		if !unicode.IsPrint(r) || r == unicode.ReplacementChar || r == '&' { // & joins the names of two
 			return false
 		}
 	}

@@ -25,7 +25,8 @@ const (
 	// What may cost less than that may be loaded, and is ended at maxCost.
 	maxEstimate = 1_000_000_000
 	maxCost     = 100_000 // some milliseconds
-	maxMemory   = 1 << 20 // elements of all values at once
+	maxTotal    = 500_000 // of all that Map or Decide runs; checked between two expressions
+	maxShort    = 10_000
 	// claimBytes is more than the payload of a token, and so a claim, can have.
 	claimBytes = 6144
 	// interruptEvery is how many turns of a loop go by between two looks at the context.
@@ -37,6 +38,9 @@ type expression struct {
 	place   string // in the file
 	source  string
 	program cel.Program
+	// short is true of one without a loop that cannot cost more than maxShort, whatever the token: metering it would cost more
+	// than it does.
+	short bool
 }
 
 // kind is what an expression may yield.
@@ -77,11 +81,21 @@ func compile(place, source string, in room, yields kind) (*expression, error) {
 	if estimate.Max > maxEstimate {
 		return nil, errors.New("could cost too much with a large token: loops within loops, or over what has no bound")
 	}
-	program, err := env.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(maxCost), cel.InterruptCheckFrequency(interruptEvery))
-	if err != nil {
+	e := &expression{place: place, source: source, short: estimate.Max <= maxShort && !loops(checked.NativeRep())}
+	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
+	if !e.short {
+		options = append(options, cel.CostLimit(maxCost), cel.InterruptCheckFrequency(interruptEvery))
+	}
+	if e.program, err = env.Program(checked, options...); err != nil {
 		return nil, fmt.Errorf("cannot be planned: %w", err)
 	}
-	return &expression{place: place, source: source, program: program}, nil
+	return e, nil
+}
+
+func loops(a *ast.AST) bool {
+	found := false
+	ast.PostOrderVisit(a.Expr(), ast.NewExprVisitor(func(e ast.Expr) { found = found || e.Kind() == ast.ComprehensionKind }))
+	return found
 }
 
 // compileError keeps CEL's faults on one line, with their places in the expression.
@@ -138,13 +152,24 @@ var errWrongType = errors.New("yields a value of another type")
 
 // eval runs the expression. Its error is the context's own, or one that says what happened and holds no value but perhaps inside
 // a *celError.
-func (e *expression) eval(ctx context.Context, vars cel.Activation) (out ref.Val, err error) {
+func (e *expression) eval(ctx context.Context, v *vars) (out ref.Val, err error) {
 	defer func() {
 		if recover() != nil {
 			out, err = nil, errors.New("panicked")
 		}
 	}()
-	out, _, err = e.program.ContextEval(ctx, vars)
+	switch {
+	case v.spent > maxTotal:
+		return nil, errors.New("comes after others that cost more than they may together")
+	case e.short:
+		out, _, err = e.program.Eval(v)
+	default:
+		var details *cel.EvalDetails
+		out, details, err = e.program.ContextEval(ctx, v)
+		if spent := details.ActualCost(); spent != nil {
+			v.spent += *spent
+		}
+	}
 	switch {
 	case err == nil && out != nil:
 		return out, nil

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/everydaytech/meshsso/authsvc"
@@ -270,5 +271,44 @@ func TestTrace(t *testing.T) {
 	}
 	if !slices.Equal(steps, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(steps, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// Lists that are longer than anybody's count as none, or deny.
+func TestDecideLongLists(t *testing.T) {
+	long := make([]string, 1025)
+	for i := range long {
+		long[i] = "admin"
+	}
+	user, c := authsvc.User{TenantID: tenantA, Role: "admin"}, says(map[string]any{"roles": list(long...)})
+	if d := decided(t, policy(t, firm()), user, c); d.Role != authsvc.RoleNone {
+		t.Errorf("%+v", d)
+	}
+	_, err := policy(t, &config.File{ClaimMappings: &config.ClaimMappings{Roles: expr("claims.roles")}}).Decide(context.Background(), user, c)
+	wantReason(t, err, authsvc.RuleDenied)
+}
+
+// One policy serves many at once.
+func TestDecideConcurrently(t *testing.T) {
+	p := policy(t, firm())
+	user := authsvc.User{TenantID: tenantA, Role: "helpdesk"}
+	digests := make([]string, 16)
+	var all sync.WaitGroup
+	for i := range digests {
+		all.Go(func() {
+			c, err := p.Mapper("")(payload(t, with(builtInPayload, map[string]any{"roles": []string{"auditor"}})))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			c.Key = authsvc.KeyDashboard
+			if d, err := p.Decide(context.Background(), user, c); err == nil {
+				digests[i] = d.Profile.Digest
+			}
+		})
+	}
+	all.Wait()
+	if slices.Sort(digests); digests[0] == "" || digests[0] != digests[15] {
+		t.Errorf("%v", digests)
 	}
 }

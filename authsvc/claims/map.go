@@ -118,15 +118,15 @@ func (r *reading) readSubject(ctx context.Context, c *authsvc.Claims) (string, e
 	}
 	var text string
 	var err error
-	if r.mapping.subject != nil {
-		text, err = r.mapping.subject.textAt(ctx, &r.vars, r.payload, toString)
+	if r.subject != nil {
+		text, err = r.subject.textAt(ctx, &r.vars, r.payload, toString)
 	} else {
 		text, _ = r.payload["sub"].(string) // a string if present
 	}
 	if err != nil {
 		return "", err
 	}
-	if len(text) > maxSubject || (text == "" && (r.mapping.subject != nil || r.subjects != nil)) {
+	if len(text) > maxSubject || (text == "" && (r.subject != nil || r.subjects != nil)) {
 		return "", badClaim("the subject must have 1 to 256 bytes")
 	}
 	c.Mapped.Subject = text
@@ -135,7 +135,7 @@ func (r *reading) readSubject(ctx context.Context, c *authsvc.Claims) (string, e
 
 // readNumber reads the row's number of a token of the built-in issuer.
 func (r *reading) readNumber(ctx context.Context, c *authsvc.Claims) (text string, err error) {
-	switch t := r.mapping.subject; {
+	switch t := r.subject; {
 	case t == nil:
 		if text, err = r.defaultNumber(); err != nil {
 			return "", err
@@ -197,7 +197,7 @@ func (r *reading) readEmail(ctx context.Context, c *authsvc.Claims) (string, err
 	if verified, _ := r.payload["email_verified"].(bool); r.issuer != nil && !verified {
 		return "", badClaim("email_verified is not true")
 	}
-	text, err := r.textOf(ctx, r.mapping.email, "email")
+	text, err := r.textOf(ctx, r.email, "email")
 	if err != nil {
 		return "", err
 	}
@@ -210,10 +210,10 @@ func (r *reading) readEmail(ctx context.Context, c *authsvc.Claims) (string, err
 }
 
 func (r *reading) readTenant(ctx context.Context, c *authsvc.Claims) (string, error) {
-	if r.issuer != nil && r.mapping.tenant == nil {
+	if r.issuer != nil && r.tenant == nil {
 		return "", nil // the row decides
 	}
-	text, err := r.textOf(ctx, r.mapping.tenant, "tenantId")
+	text, err := r.textOf(ctx, r.tenant, "tenantId")
 	if err != nil {
 		return "", err
 	}
@@ -244,7 +244,7 @@ func (r *reading) readRole(c *authsvc.Claims) error {
 		return nil
 	}
 	text, ok := v.(string)
-	if !ok && r.mapping.roles == nil {
+	if !ok && r.roles == nil {
 		return badClaim("role is not a string")
 	}
 	c.Role, c.HasRole = text, ok

@@ -2,6 +2,7 @@ package claims_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -192,6 +193,22 @@ func TestRulesFailClosed(t *testing.T) {
 	}
 	if refused != 3 {
 		t.Errorf("%d are refused at load", refused)
+	}
+}
+
+// Rules that each keep within their bound are ended once they cost too much together.
+func TestRulesShareABudget(t *testing.T) {
+	var list []string
+	for range 900 {
+		list = append(list, "a")
+	}
+	in := payload(t, with(builtInPayload, map[string]any{"list": list, "long": strings.Repeat("x", 1000)}))
+	for n, want := range map[int]authsvc.Reason{3: "", 60: authsvc.RuleDenied} {
+		rules := slices.Repeat([]config.Rule{{Expression: "!claims.list.exists(x, claims.long.contains('zzzz'))", Message: "m"}}, n)
+		_, err := policy(t, &config.File{ClaimValidationRules: rules}).Mapper("")(in)
+		if (err == nil) != (want == "") || (err != nil && !strings.Contains(err.Error(), "together")) {
+			t.Errorf("%d rules: %v", n, err)
+		}
 	}
 }
 

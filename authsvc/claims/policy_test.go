@@ -192,3 +192,7 @@ func TestBuiltInPolicyIsTheRoleRule(t *testing.T) {
 		}
 	}
 }
+
+func newRule(source string) (*claims.Policy, error) {
+	return claims.New(&config.File{UserValidationRules: []config.Rule{{Expression: source, Message: "m"}}}, vocab)
+}

@@ -21,6 +21,7 @@ type vars struct {
 	user   ref.Val
 	result ref.Val
 	device ref.Val
+	spent  uint64 // by metered expressions so far
 }
 
 var _ cel.Activation = (*vars)(nil)

@@ -117,11 +117,17 @@ func (b *syncBuffer) Write(p []byte) (int, error) {
 // await returns when the log holds text.
 func (b *syncBuffer) await(t testing.TB, text string) {
 	t.Helper()
+	b.awaitTimes(t, text, 1)
+}
+
+// awaitTimes returns when the log holds text so many times.
+func (b *syncBuffer) awaitTimes(t testing.TB, text string, times int) {
+	t.Helper()
 	deadline := time.NewTimer(time.Minute)
 	defer deadline.Stop()
 	for {
 		b.mu.Lock()
-		found := strings.Contains(b.buf.String(), text)
+		found := strings.Count(b.buf.String(), text) >= times
 		next := b.written()
 		b.mu.Unlock()
 		if found {

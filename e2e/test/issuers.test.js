@@ -49,7 +49,7 @@ ${rules}${roles}`);
         scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'meshsso-issuer-'));
         provider = await startProvider(scratch, structuredClone(PEOPLE), [keys[0]]);
         configure();
-        lab = await startLab({ cacheTtl: '30s', sidecarEnv: { MESHSSO_CONFIG: file() } });
+        lab = await startLab({ cacheTtl: '10m', sidecarEnv: { MESHSSO_CONFIG: file() } });
         device = lab.agents['acme-frontdesk'];
         browser = await startBrowser();
     });
