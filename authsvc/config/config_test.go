@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	stdjson "encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -199,6 +200,19 @@ func TestBounds(t *testing.T) {
 		if _, err := Parse([]byte(c.file)); err == nil || strings.Count(err.Error(), c.want) != 1 {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// As many faults as a file has room for are found in bounded time: roles that lack everything are judged twice, each against all others.
+func TestManyFaults(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("version: 1\nroles:\n")
+	for i := 0; b.Len() < maxBytes-100; i++ {
+		fmt.Fprintf(&b, "  r%d: {rank: x}\n", i)
+	}
+	_, err := Parse([]byte(b.String()))
+	if n := strings.Count(err.Error(), "\n"); n < 10*maxFaults || strings.Contains(err.Error(), "needs") {
+		t.Errorf("%d faults", n)
 	}
 }
 

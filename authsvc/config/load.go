@@ -40,6 +40,9 @@ func Parse(data []byte) (*File, error) {
 	return f, nil
 }
 
+// maxFaults is how many may be known already for the rest to be judged: each is held against all of them.
+const maxFaults = 1000
+
 func parse(data []byte) (*File, Faults) {
 	doc, t := readTree(data)
 	if len(t.faults) > 0 && doc == nil {
@@ -48,9 +51,11 @@ func parse(data []byte) (*File, Faults) {
 	t.schemaFaults(doc)
 	f := &File{positions: t.positions}
 	// What has the right shape is judged besides, so that all faults come at once.
-	if fits := decode(doc, f); fits {
+	switch fits := decode(doc, f); {
+	case len(t.faults) > maxFaults: // enough to do
+	case fits:
 		f.check(t.besides)
-	} else if len(t.faults) == 0 {
+	case len(t.faults) == 0:
 		t.faults = Faults{{Message: "does not fit the types of the program"}}
 	}
 	return f, t.faults.sorted()

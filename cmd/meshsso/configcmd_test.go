@@ -106,3 +106,38 @@ mappers: [{name: nobody}]
 		t.Error(out)
 	}
 }
+
+// What only the whole of it shows: key files, secrets, and roles that this way of device rights cannot give.
+func TestConfigCheckMakesWhatServeMakes(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	issuer := func(keys, alg string) string {
+		return "version: 1\nissuers:\n  - {name: a, issuer: a, audiences: [x], algorithms: [" + alg + "], keys: " + keys + ", tenants: [" + tenantA + "]}\n"
+	}
+	write("bad.json", `{"keys": [{"kty": "oct", "k": "`+strings.Repeat("A", 44)+`"}]}`)
+	const hush = "hush-hush"
+	vars := map[string]string{"SHORT": hush, "SAME": dashboardSecret, "JWT_SECRET": dashboardSecret}
+	for name, c := range map[string]struct {
+		file, way, says string
+	}{
+		"a JWKS of secrets":            {issuer("{jwksFile: bad.json}", "RS256"), "", "issuers[0].keys.jwksFile: "},
+		"a short secret":               {issuer("{secrets: [{env: SHORT}]}", "HS256"), "", "at least 32"},
+		"the built-in issuer's secret": {issuer("{secrets: [{env: SAME}]}", "HS256"), "", "secret"},
+		"some devices in groups":       {"version: 1\nroles: {desk: {rank: viewer, deviceRights: [wake], devices: device.id == 1}}", "group", "desk"},
+		"no way":                       {"version: 1", "both", "MESHSSO_DEVICE_RIGHTS must be links or group"},
+	} {
+		out := &syncBuffer{}
+		vars["MESHSSO_DEVICE_RIGHTS"] = c.way
+		path := write("meshsso.yaml", c.file)
+		if code := run(t.Context(), []string{"config", "check", path}, testEnv(vars, out)); code != 1 || !strings.Contains(out.String(), c.says) ||
+			strings.Contains(out.String(), hush) || strings.Contains(out.String(), dashboardSecret) {
+			t.Errorf("%s: %d %s", name, code, out)
+		}
+	}
+}
