@@ -56,7 +56,7 @@ func (s explainedStep) print(b *strings.Builder) {
 	if !s.OK {
 		mark = " NO "
 	}
-	fmt.Fprintf(b, "%s %-10s %s\n", mark, s.Stage, lineOf(s.Rule))
+	b.WriteString(strings.TrimRight(fmt.Sprintf("%s %-10s %s", mark, s.Stage, lineOf(s.Rule)), " ") + "\n")
 	for _, below := range []struct{ what, text string }{{"of", oneLine(s.Source)}, {"is", valueText(s.Value)}, {"says", oneLine(s.Message)}} {
 		if below.text != "" {
 			fmt.Fprintf(b, "                  %-4s %s\n", below.what, below.text)

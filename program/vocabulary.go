@@ -7,9 +7,12 @@ import (
 	"github.com/everydaytech/meshsso/meshbridge"
 )
 
-// newPolicy compiles meshsso.yaml with the names that MeshCentral's rights have here; nil is the built-in policy.
-func newPolicy(file *conf.File) (*claims.Policy, error) {
-	return claims.New(file, claims.Vocabulary{
+// newPolicy compiles meshsso.yaml; nil is the built-in policy.
+func newPolicy(file *conf.File) (*claims.Policy, error) { return claims.New(file, Vocabulary()) }
+
+// Vocabulary gives the names that MeshCentral's rights have here: what meshsso.yaml and mappers use, and what claimstest needs.
+func Vocabulary() claims.Vocabulary {
+	return claims.Vocabulary{
 		DeviceRights: meshbridge.RightNames(),
 		Restricting:  meshbridge.RestrictingRights(),
 		Reserved:     meshbridge.ReservedRights(),
@@ -18,5 +21,5 @@ func newPolicy(file *conf.File) (*claims.Policy, error) {
 		Defaults: func(role authsvc.Role) (device, site []string) {
 			return meshbridge.DefaultDeviceRights(role), meshbridge.DefaultSiteRights(role)
 		},
-	})
+	}
 }
