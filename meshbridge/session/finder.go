@@ -24,7 +24,7 @@ func (f Finder) FindSession(ctx context.Context, id string) (authsvc.SessionIden
 	l.mu.Lock()
 	old := l.checked.Before(authsvc.Since(ctx))
 	l.mu.Unlock()
-	if old || l.stale() {
+	if old {
 		if err := f.Service.judgeAgain(ctx, l); err != nil {
 			return authsvc.SessionIdentity{}, denial(err)
 		}
