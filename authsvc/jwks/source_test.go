@@ -220,7 +220,7 @@ func TestAFetchUnderWayIsNotTheLastWord(t *testing.T) {
 		run(t, s) // its fetch is under way, with the old text
 		p.publish("old", "new")
 		var all sync.WaitGroup
-		for range 10 {
+		for range 200 {
 			all.Go(func() { has(t, s, "new", true) })
 		}
 		synctest.Wait()

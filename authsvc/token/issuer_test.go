@@ -122,6 +122,7 @@ func TestKids(t *testing.T) {
 	twins := verifierOf(t, byKeys("acme", acmeISS, keys{{ID: "1", Key: one.Public()}, {ID: "1", Key: two.Public()}}))
 	single := verifierOf(t, byKeys("acme", acmeISS, keys{{ID: "1", Key: one.Public()}}))
 	nameless := verifierOf(t, byKeys("acme", acmeISS, keys{{Key: one.Public()}}))
+	mixed := verifierOf(t, byKeys("acme", acmeISS, keys{{ID: "1", Key: one.Public()}, {ID: "2", Key: ec.Public()}}))
 	none := verifierOf(t, byKeys("acme", acmeISS, keys{}))
 	text := func(alg string, key any, kid string) string {
 		return sign(t, alg, key, head(alg, kid), issued(acmeISS, ""))
@@ -150,6 +151,7 @@ func TestKids(t *testing.T) {
 		"no kid of one":                 {single, text("RS256", one, ``), ""},
 		"no kid, nameless":              {nameless, text("RS256", one, ``), ""},
 		"kid, nameless":                 {nameless, text("RS256", one, `,"kid":"1"`), authsvc.TokenSignature},
+		"no kid, one of each kind":      {mixed, text("ES256", ec, ``), authsvc.TokenSignature},
 		"no keys":                       {none, text("RS256", one, `,"kid":"1"`), authsvc.TokenSignature},
 		"no keys, no kid":               {none, text("RS256", one, ``), authsvc.TokenSignature},
 		"an algorithm of another kind":  {single, text("ES256", ec, `,"kid":"1"`), authsvc.TokenSignature},

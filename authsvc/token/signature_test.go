@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/base64"
 	"math/big"
 	"testing"
@@ -56,9 +57,29 @@ func TestSignaturesOfOtherForms(t *testing.T) {
 	}
 	try("R and S", "ES256", raw(32, 0), "")
 	try("R and S of 33 bytes", "ES256", raw(33, 0), authsvc.TokenSignature)
+	try("S of 33 bytes", "ES256", func(d []byte) ([]byte, error) {
+		sig, err := raw(32, 0)(d)
+		return append(append(sig[:32:32], 0), sig[32:]...), err
+	}, authsvc.TokenSignature)
 	try("S past the order", "ES256", raw(33, 1), authsvc.TokenSignature)
 	try("R and R", "ES256", func(d []byte) ([]byte, error) {
 		sig, err := raw(32, 0)(d)
 		return append(sig[:32:32], sig[:32]...), err
 	}, authsvc.TokenSignature)
+}
+
+// An algorithm is of one curve: another's key is none of its keys, whatever it signed.
+func TestAlgorithmsAreOfOneCurve(t *testing.T) {
+	key := private()["ES256"].(*ecdsa.PrivateKey)
+	v := verifierOf(t, byKeys("acme", acmeISS, keys{{ID: "1", Key: key.Public()}}))
+	signed := b64(head("ES384", `,"kid":"1"`)) + "." + b64(issued(acmeISS, ""))
+	digest := sha512.Sum384([]byte(signed))
+	r, s, err := ecdsa.Sign(rand.Reader, key, digest[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	sig := make([]byte, 64)
+	r.FillBytes(sig[:32])
+	s.FillBytes(sig[32:])
+	expect(t, v, "ES384 by P-256", signed+"."+base64.RawURLEncoding.EncodeToString(sig), authsvc.TokenSignature)
 }
