@@ -20,7 +20,7 @@ const (
 	maxExpression = 4 << 10 // bytes
 	maxDepth      = 64      // of the syntax
 	maxNodes      = 2000    // of the syntax, macros expanded
-	maxRegex      = 2000    // instructions of a pattern
+	maxRegex      = 500     // instructions of a pattern
 	// maxEstimate refuses at load what the largest token could make cost more, such as a loop over claims within two others.
 	// What may cost less than that may be loaded, and is ended at maxCost.
 	maxEstimate = 1_000_000_000
@@ -74,12 +74,15 @@ func compile(place, source string, in room, yields kind) (*expression, error) {
 	if !yields.allows(checked.OutputType()) {
 		return nil, fmt.Errorf("yields %s and must yield %s", checked.OutputType(), yields.name)
 	}
-	estimate, err := env.EstimateCost(checked, sizes{})
+	estimate, err := env.EstimateCost(checked, sizes{}, optionals...)
 	if err != nil {
 		return nil, fmt.Errorf("cannot be estimated: %w", err)
 	}
 	if estimate.Max > maxEstimate {
 		return nil, errors.New("could cost too much with a large token: loops within loops, or over what has no bound")
+	}
+	if err := checkCalls(env, checked); err != nil {
+		return nil, err
 	}
 	e := &expression{place: place, source: source, short: estimate.Max <= maxShort && !loops(checked.NativeRep())}
 	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
