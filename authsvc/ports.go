@@ -6,7 +6,7 @@ import (
 )
 
 // Verifier checks a token's form, signature, times and claims; it knows no database.
-// Errors: the TOKEN_* reasons.
+// Errors: the TOKEN_* reasons; RULE_DENIED by a configured mapping; the context's own.
 type Verifier interface {
 	Verify(ctx context.Context, token Token) (Claims, error)
 }
@@ -18,8 +18,8 @@ type PublicKey struct {
 	Key       crypto.PublicKey // *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey
 }
 
-// KeySource gives an issuer's public keys of an id as they are known now; none is no error. It may ask the issuer, within its own
-// bounds. Errors: the context's own.
+// KeySource gives an issuer's public keys of an id as they are known now, and of "" all of them; none is no error. It may ask the
+// issuer, within its own bounds. Errors: the context's own.
 type KeySource interface {
 	PublicKeys(ctx context.Context, kid string) ([]PublicKey, error)
 }

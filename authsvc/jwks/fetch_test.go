@@ -137,7 +137,7 @@ func TestASlowProviderIsNotWaitedFor(t *testing.T) {
 
 func TestTLS(t *testing.T) {
 	old := serve(t, answer(set(named("1"))), func(s *httptest.Server) {
-		s.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11} //nolint:gosec // that is the point
+		s.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}
 	})
 	mustFail(t, "TLS 1.1", jwks.Config{URL: old.URL, CAFile: caFile(t, old)}, "protocol version")
 	other := serve(t, answer(set(named("1"))))

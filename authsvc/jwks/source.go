@@ -86,7 +86,7 @@ func (s *Source) PublicKeys(ctx context.Context, kid string) ([]authsvc.PublicKe
 		}
 		f := s.ask()
 		if f == nil {
-			return nil, nil
+			break // one may just have ended
 		}
 		select {
 		case <-f.done:
@@ -170,6 +170,9 @@ func (s *Source) fly(f *flight) {
 	defer cancel()
 	began := s.cfg.Now()
 	data, err := s.fetch(ctx)
+	if err == nil {
+		err = ctx.Err() // what comes with the end of its time may be cut off where it looks whole
+	}
 	var doc document
 	if err == nil {
 		doc, err = parse(data, s.cfg.Algorithms)
