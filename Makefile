@@ -65,7 +65,7 @@ fuzz: ## each fuzz target for FUZZTIME (20s)
 			echo "$$package $$target"; go test "$$package" -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME); done; done
 
 build: ## bin/meshsso, a static binary
-	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/meshsso ./cmd/meshsso
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X github.com/everydaytech/meshsso/program.version=$(VERSION)" -o bin/meshsso ./cmd/meshsso
 
 image: ## the container image meshsso:VERSION, with docker, podman or buildah
 	deploy/build-image.sh meshsso:$(VERSION)

@@ -19,6 +19,8 @@ type SessionIdentity struct {
 	Rights    uint32
 	ExpiresAt time.Time
 	ReadAt    time.Time // when what this is made of began to be read
+	// SiteRestrictions are bits of the same caller's that take something away on the site besides.
+	SiteRestrictions uint32
 	// RulesVersion names the configured policy that judged the person; empty for the built-in one.
 	RulesVersion string
 }

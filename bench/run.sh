@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 echo "the service (about a minute)"
-go test -run '^$' -bench '^BenchmarkFigures$' -benchtime 1x ./cmd/meshsso -figures "$work/service.json"
+go test -run '^$' -bench '^BenchmarkFigures$' -benchtime 1x ./program -figures "$work/service.json"
 echo "the shim"
 node bench/shim.js "$work/shim.json"
 echo "the policy and live sessions"

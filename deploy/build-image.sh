@@ -42,7 +42,7 @@ if [ -n "${BINARY:-}" ]; then
     install -m 755 "$BINARY" "$context/meshsso"
 else
     version=${VERSION:-$(git describe --tags --always --dirty 2>/dev/null || echo unknown)}
-    CGO_ENABLED=0 GOOS=linux go build -trimpath -ldflags "-s -w -X main.version=$version" -o "$context/meshsso" ./cmd/meshsso
+    CGO_ENABLED=0 GOOS=linux go build -trimpath -ldflags "-s -w -X github.com/everydaytech/meshsso/program.version=$version" -o "$context/meshsso" ./cmd/meshsso
 fi
 
 set -- -t "$tag" -f deploy/Dockerfile

@@ -54,7 +54,7 @@ func (b *Bridge) MapSession(s authsvc.SessionIdentity, domain string) (*pb.Valid
 		User: &pb.User{
 			Id: id, Name: name, RealName: name, Email: s.Email, Domain: domain,
 			// Whatever the role: a principal administers nothing.
-			Siteadmin: defaultSite(s.Role),
+			Siteadmin: defaultSite(s.Role) | s.SiteRestrictions&siteRestrictions,
 			Links:     []*pb.Link{{Id: nodeID, Rights: s.Rights}},
 			TenantId:  s.TenantID, Role: s.Role.String(), UserId: s.UserID,
 		},

@@ -113,6 +113,18 @@ func SiteRights(id *authsvc.Identity) uint32 {
 	return siteAlways | restricts | grants
 }
 
+// SiteRestrictions gives the site rights with which a profile takes away more than its rank does by itself; a session's principal
+// has them too.
+func SiteRestrictions(id *authsvc.Identity) (mask uint32) {
+	if id.Profile == nil {
+		return 0
+	}
+	for _, name := range id.Profile.SiteRights {
+		mask |= siteRestricting[name]
+	}
+	return mask &^ defaultSite(id.Role)
+}
+
 // PersonName gives what MeshCentral shows of a person: what a mapping says, the row's full name, or the part of the e-mail before
 // "@".
 func PersonName(id *authsvc.Identity) string {

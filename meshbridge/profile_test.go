@@ -282,3 +282,27 @@ func TestMappedPerson(t *testing.T) {
 		}
 	}
 }
+
+// What a role takes away on the site, its session's principal lacks too, and nothing is given by the way.
+func TestSiteRestrictionsReachThePrincipal(t *testing.T) {
+	for name, c := range map[string]struct {
+		profile *authsvc.Profile
+		more    uint32
+		want    uint32
+	}{
+		"built-in":             {nil, 0, 64 | 1024 | 4096},
+		"no tools":             {&authsvc.Profile{SiteRights: []string{"no-tools", "no-new-groups"}}, 0, 64 | 128 | 1024 | 4096},
+		"what grants":          {&authsvc.Profile{SiteRights: []string{"full", "manage-users"}}, 0, 64 | 1024 | 4096},
+		"a keeper that errs":   {nil, 0xFFFFFFFF, 64 | 128 | 1024 | 4096},
+		"a keeper that grants": {nil, 2 | 8 | 512, 64 | 1024 | 4096},
+	} {
+		s := authsvc.SessionIdentity{
+			ID: "0f8fad5b-d9cb-469f-a165-70867728950e", Email: "tess@acme.example", NodeID: "node//" + keyA, Rights: 8, Role: authsvc.RoleTechnician,
+			SiteRestrictions: c.more | meshbridge.SiteRestrictions(&authsvc.Identity{Decision: authsvc.Decision{Role: authsvc.RoleTechnician, Profile: c.profile}}),
+		}
+		got, err := bridge(directorytest.Standard(), &bytes.Buffer{}).MapSession(s, "")
+		if err != nil || got.GetUser().GetSiteadmin() != c.want {
+			t.Errorf("%s: %d, want %d (%v)", name, got.GetUser().GetSiteadmin(), c.want, err)
+		}
+	}
+}

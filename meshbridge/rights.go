@@ -71,6 +71,8 @@ const (
 
 	// siteAlways is what everybody has but a full administrator.
 	siteAlways = siteNoNewGroups | siteLocked | siteNoNewDevices
+
+	siteRestrictions = siteAlways | siteNoTools
 )
 
 const siteFullName = "full"

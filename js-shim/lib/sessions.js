@@ -40,15 +40,17 @@ function createSessions({ ask, people, live, destroyed, log, now, random, opened
     }
 
     function confirmed(session, verdict) {
-        lifetime = Math.max(lifetime, verdict.freshFor);
+        const { holds = () => true } = verdict; // the rules may have changed on the way here
+        const freshFor = holds() ? verdict.freshFor : 0;
+        lifetime = Math.max(lifetime, freshFor);
         const changed = session.reach.text !== verdict.reach.text;
         session.expires = verdict.expires;
         session.reach = verdict.reach;
-        session.freshUntil = now() + verdict.freshFor;
+        session.freshUntil = now() + freshFor;
         session.live = true;
         if (changed) { live.sweep(); } // the account may be as it was, and this token's part of it less
         // Spread: people who came together must not be asked about together.
-        plan(session, Math.max(SOONEST, verdict.freshFor * (0.5 + 0.4 * random())));
+        plan(session, Math.max(SOONEST, freshFor * (0.5 + 0.4 * random())));
     }
 
     function plan(session, wait) {
@@ -167,6 +169,13 @@ function createSessions({ ask, people, live, destroyed, log, now, random, opened
         ofProxy: () => [...new Set([...byProof.values()].map(({ proof }) => proof.session).filter(Boolean))],
         /** Ends a session of the proxy. */
         endOfProxy(id, denied) { for (const session of [...byProof.values()]) { if (session.proof.session === id) { end(session, denied); } } },
+        /** No answer so far counts any more: every session is asked about at once, and what is asked meanwhile waits for that. */
+        askAll() {
+            for (const session of [...byProof.values()]) {
+                session.freshUntil = now();
+                revalidate(session).catch(() => { }); // what came of it is noted in the session
+            }
+        },
         lifetime: () => lifetime,
         count: () => byProof.size,
         close() { for (const session of byProof.values()) { clearTimeout(session.timer); } }

@@ -20,6 +20,7 @@ const { createPolicyHolder } = require('./policy/holder');
 const { createRefusal } = require('./refusal');
 const { createRefusals } = require('./refusals');
 const { createRequestGuard } = require('./guard/request');
+const { createRules } = require('./rules');
 const { createSessions } = require('./sessions');
 const { createSignIn } = require('./signin');
 const { createStore, keepOutOfDatabase } = require('./db');
@@ -58,7 +59,8 @@ function createShim(parent, config) {
     const refusal = createRefusal({ config, log });
     const policy = createPolicyHolder(client.policy, String(parent.currentVer || ''), log.info);
     let state = null; // everything that stands on MeshCentral's web server: made when that exists
-    const signIn = createSignIn({ config, client, people: () => ready().people, sessions: () => ready().sessions, cookies: () => ready().cookies, policy, refusals, log });
+    const rules = createRules({ changed: () => { if (state !== null) { state.sessions.askAll(); } }, now: Date.now });
+    const signIn = createSignIn({ config, client, people: () => ready().people, sessions: () => ready().sessions, cookies: () => ready().cookies, policy, rules, refusals, log });
 
     // Who is here and what he may do; then the guards, which stand on it; then the hooks.
     function attach(webserver) {
@@ -130,7 +132,7 @@ function createShim(parent, config) {
         meshaction: (...args) => ready().meshaction(...args),
         http(webserver) { state = attach(webserver); },
         websocket: (...args) => ready().websocket(...args),
-        close() { health.stop(); refusals.close(); client.close(); if (state !== null) { state.sessions.close(); state.ended.stop(); state.follower.stop(); } }
+        close() { health.stop(); refusals.close(); rules.close(); client.close(); if (state !== null) { state.sessions.close(); state.ended.stop(); state.follower.stop(); } }
     };
 }
 

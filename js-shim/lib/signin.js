@@ -5,29 +5,48 @@
 const { Denied } = require('./denied');
 const { bearsSessionToken, dropCredentials, extractToken, sessionToken } = require('./token');
 
+const TRIES = 3; // questions for one answer while the operator's rules change
+
 /**
- * @param {object} parts {config, client, people, sessions, cookies (getters), policy, refusals, log}
+ * @param {object} parts {config, client, people, sessions, cookies (getters), policy, rules, refusals, log}
  */
-function createSignIn({ config, client, people, sessions, cookies, policy, refusals, log }) {
+function createSignIn({ config, client, people, sessions, cookies, policy, rules, refusals, log }) {
     const COOKIES = ['auth', 'login', 'c', 'ws']; // arguments in which MeshCentral takes cookies of its own
     let tickets = 0; // the order in which validations were asked for
 
     /**
-     * Validates one proof and makes or refreshes its person. Resolves to {user, expires, freshFor, reach, sessionId}.
+     * Validates one proof and makes or refreshes its person. Resolves to {user, expires, freshFor, reach, sessionId,
+     *   holds(): boolean (whether the rules that gave it still hold)}.
      * @param {object} proof {token} of the dashboard, {token, internal: true} of the session proxy, or {session: id} of the latter's
      *   session, later on
      */
-    async function ask(proof, { domain = '', clientIp = '', hook = 'HOOK_UNSPECIFIED', maxAgeMs = 0 }) {
-        const ticket = ++tickets;
+    async function ask(proof, request) {
+        const presented = request.hook !== 'HOOK_REVALIDATE';
+        for (let tries = 0; tries < TRIES; tries++) {
+            const ticket = ++tickets;
+            const { reply, sessionId } = await answer(proof, request);
+            const heard = reply.rulesVersion || '';
+            const holds = () => isPool(sessionId) || rules.are(heard);
+            if (!isPool(sessionId)) { rules.note(heard, ticket, tickets); }
+            if (holds()) {
+                await policy.ensure(reply.policyVersion);
+                const verdict = await people().admit(reply, ticket, sessionId || proof.token, presented);
+                if (holds()) { return { ...verdict, sessionId, holds }; }
+            }
+            // The rules changed while we asked. An internal token is good once; the session that it named can be asked about.
+            if (proof.internal) { [proof, request] = [{ session: sessionId }, { ...request, hook: 'HOOK_REVALIDATE' }]; }
+        }
+        throw new Denied('SERVICE_UNAVAILABLE', 'the rules change faster than they can be asked about');
+    }
+
+    async function answer(proof, { domain = '', clientIp = '', hook = 'HOOK_UNSPECIFIED', maxAgeMs = 0 }) {
         const { token = '', internal = false, session = '' } = proof;
         const reply = await client.validate({ token, sessionToken: internal, session, domain, clientIp, hook, maxAgeMs });
         const sessionId = reply.session ? reply.session.id : null;
         if ((sessionId !== null) !== (internal || session !== '') || (session !== '' && session !== sessionId)) {
             throw new Denied('INTERNAL', 'the sidecar answered about something else');
         }
-        await policy.ensure(reply.policyVersion);
-        const verdict = await people().admit(reply, ticket, sessionId || token, hook !== 'HOOK_REVALIDATE');
-        return { ...verdict, sessionId };
+        return { reply, sessionId };
     }
 
     /** Validates a proof that was presented. Resolves to its session. */
@@ -129,6 +148,9 @@ function createSignIn({ config, client, people, sessions, cookies, policy, refus
 
     return { ask, present, shed, decide, signIn, hasSession };
 }
+
+// A tenant's pool is nobody whom the rules could judge.
+function isPool(sessionId) { return typeof sessionId === 'string' && sessionId.startsWith('tenant:'); }
 
 function emptySession(req) {
     if (req.session === null || typeof req.session !== 'object') { req.session = {}; }

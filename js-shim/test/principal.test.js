@@ -8,6 +8,7 @@ const { createSignIn } = require('../lib/signin');
 const { isPrincipalId, isPrincipalName, principalId } = require('../lib/ids');
 const { keepOutOfDatabase } = require('../lib/db');
 const { linkAnswers } = require('../lib/guard/answers');
+const { createRules } = require('../lib/rules');
 const { reserveNames, sweepPrincipals } = require('../lib/reserve');
 const { sessionToken } = require('../lib/token');
 
@@ -81,7 +82,7 @@ function desk(answer = reply()) {
         config: { cookieName: null }, client: { validate: async (asking) => { asked.push(asking); return typeof answer === 'function' ? answer(asking) : answer; } },
         people: () => ({ has: () => true, admit: async (given) => ({ user: { _id: given.user.id }, settled: null }) }), cookies: () => ({ holder: () => ({ userId: 'user//admin', key: 'k' }) }),
         sessions: () => ({ knows: () => true, confirm: async (key, userId) => ({ userId, key: 'of a cookie', proof: { token: 't' } }), open: (proof) => { opened.push(proof); return { userId: ID, key: 'k', expires: 5, proof }; } }),
-        policy: { ensure: async () => { } }, refusals: { note() { } }, log: { ok() { }, denied() { } }
+        policy: { ensure: async () => { } }, rules: createRules({ changed() { }, now: Date.now }), refusals: { note() { } }, log: { ok() { }, denied() { } }
     };
     return { signIn: createSignIn(parts), asked, opened };
 }

@@ -24,7 +24,7 @@ func (f Finder) FindSession(ctx context.Context, id string) (authsvc.SessionIden
 	l.mu.Lock()
 	old := l.checked.Before(authsvc.Since(ctx))
 	l.mu.Unlock()
-	if old || l.stale() {
+	if old {
 		if err := f.Service.judgeAgain(ctx, l); err != nil {
 			return authsvc.SessionIdentity{}, denial(err)
 		}
@@ -37,7 +37,7 @@ func (f Finder) FindSession(ctx context.Context, id string) (authsvc.SessionIden
 	s := l.session
 	return authsvc.SessionIdentity{
 		ID: s.ID, UserID: s.Person.UserID, Email: s.Person.Email, Name: s.Person.Name, TenantID: s.Person.TenantID, Role: s.Person.Role,
-		NodeID: s.Agent.NodeID, Rights: s.Rights, ExpiresAt: s.ExpiresAt, ReadAt: l.checked, RulesVersion: l.rules,
+		NodeID: s.Agent.NodeID, Rights: s.Rights, ExpiresAt: s.ExpiresAt, ReadAt: l.checked, RulesVersion: l.rules, SiteRestrictions: s.Person.SiteRestrictions,
 	}, nil
 }
 

@@ -276,6 +276,7 @@ func sessionOf(r *row, id *authsvc.Identity, a meshbridge.Access, rights uint32)
 		ID: r.id,
 		Person: Person{
 			UserID: id.User.ID, Email: id.Email, Name: meshbridge.PersonName(id), TenantID: id.User.TenantID, Role: a.Role,
+			SiteRestrictions: meshbridge.SiteRestrictions(id),
 		},
 		Agent:    Agent{ID: d.AgentID, UUID: d.UUID, Hostname: d.Hostname, Platform: d.Platform, TenantID: d.TenantID, NodeID: a.NodeID},
 		ViewMode: r.viewMode, Restrict: r.restrict, Rights: rights, CreatedAt: r.createdAt.UTC(), LastUsedAt: r.usedAt.UTC(), ExpiresAt: r.expiresAt.UTC(),

@@ -31,6 +31,8 @@ type Person struct {
 	Name     string // what MeshCentral shows
 	TenantID string // UUID; empty for a superadmin without one
 	Role     authsvc.Role
+	// SiteRestrictions are what a policy's role takes away on MeshCentral's site besides.
+	SiteRestrictions uint32
 }
 
 // Agent is the device, as the platform's row says now.
