@@ -203,11 +203,11 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// As many faults as a file has room for are found in bounded time: roles that lack everything are judged twice, each against all others.
+// Of thousands of faults the rest is not judged: each would be held against all of them.
 func TestManyFaults(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("version: 1\nroles:\n")
-	for i := 0; b.Len() < maxBytes-100; i++ {
+	for i := range 11 * maxFaults {
 		fmt.Fprintf(&b, "  r%d: {rank: x}\n", i)
 	}
 	_, err := Parse([]byte(b.String()))
