@@ -61,7 +61,7 @@ func (c *config) readRules(e env, keys secrets) error {
 	if len(keys.jwt) == 0 {
 		return errors.New("JWT_SECRET is not set: give it the secret with which the dashboard signs (or JWT_SECRET_FILE)")
 	}
-	c.rules = &ruleMaker{path: c.rulesFile, keys: keys, leeway: c.leeway, way: c.tuning.rights, getenv: e.getenv, log: newLogger(e.stderr, c.level)}
+	c.rules = &ruleMaker{path: c.rulesFile, keys: keys, leeway: c.leeway, way: c.rights, getenv: e.getenv, log: newLogger(e.stderr, c.level)}
 	_, _, err := c.rules.make(nil)
 	return err
 }

@@ -93,7 +93,7 @@ func compareGolden(t *testing.T, name string, got any) {
 		}
 		return
 	}
-	want, err := os.ReadFile(path) //nolint:gosec // our own
+	want, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
