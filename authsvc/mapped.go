@@ -7,6 +7,7 @@ type Mapped struct {
 	// Payload is the verified payload as JSON gives it (string, bool, float64, []any, map[string]any, nil), for rules that run
 	// after the look-up.
 	Payload map[string]any
+	Size    int // of the payload as it came, bytes; 0 if not known
 }
 
 // Issuer is a configured issuer: for whom it speaks. Shared: never changed.

@@ -18,8 +18,8 @@ type PublicKey struct {
 	Key       crypto.PublicKey // *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey
 }
 
-// KeySource gives an issuer's public keys of an id as they are known now, and of "" all of them; none is no error. It may ask the
-// issuer, within its own bounds. Errors: the context's own.
+// KeySource gives an issuer's public keys of an id as they are known now, and of "" all of them; none of this id is no error. It may
+// ask the issuer, within its own bounds. Errors: STORE_UNAVAILABLE if no key is known at all, the context's own.
 type KeySource interface {
 	PublicKeys(ctx context.Context, kid string) ([]PublicKey, error)
 }

@@ -61,8 +61,11 @@ func (c *config) readRules(e env, keys secrets) error {
 	if len(keys.jwt) == 0 {
 		return errors.New("JWT_SECRET is not set: give it the secret with which the dashboard signs (or JWT_SECRET_FILE)")
 	}
-	c.rules = &ruleMaker{path: c.rulesFile, keys: keys, leeway: c.leeway, way: c.rights, getenv: e.getenv, log: newLogger(e.stderr, c.level)}
-	_, _, err := c.rules.make(nil)
+	c.rules = &ruleMaker{path: c.rulesFile, keys: keys, leeway: c.leeway, way: c.rights, memo: c.cacheSize, getenv: e.getenv, log: newLogger(e.stderr, c.level)}
+	made, _, err := c.rules.make(nil)
+	if err == nil {
+		made.closeSources()
+	}
 	return err
 }
 

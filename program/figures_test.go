@@ -47,7 +47,7 @@ func BenchmarkFigures(b *testing.B) {
 	for b.Loop() {
 		bed := newBed(b)
 		figures := append([]figure{bed.warm(b)}, bed.cold(b)...)
-		figures = append(figures, sessionFigure(b))
+		figures = append(append(figures, sessionFigure(b)), rulesFigures(b)...)
 		for _, f := range figures {
 			b.Logf("%s: %.3f %s (%.3f..%.3f), goal %q", f.Name, f.Value, f.Unit, f.Spread[0], f.Spread[1], f.Goal)
 		}

@@ -63,6 +63,7 @@ type ruleMaker struct {
 	keys   secrets
 	leeway time.Duration
 	way    meshbridge.Way
+	memo   int // most tokens whose verdicts are remembered
 	getenv func(string) string
 	log    *slog.Logger
 }
@@ -95,8 +96,8 @@ func (m *ruleMaker) apply(r *rules, cfg *token.Config, former *rules, read *read
 	if err != nil {
 		return err
 	}
-	if r.policy, err = newPolicy(file); err != nil {
-		return err
+	if r.policy, err = newPolicy(file, claims.WithMemo(m.memo)); err != nil {
+		return placed(file, m.path, err)
 	}
 	if err := m.checkProfiles(file, r.policy); err != nil {
 		return err
@@ -235,6 +236,11 @@ func (m *ruleMaker) source(r *rules, c *conf.Issuer, former *rules) (*keySource,
 	source, err := jwks.New(cfg)
 	if err != nil {
 		return nil, err
+	}
+	if former != nil {
+		for _, old := range former.sources {
+			source.Inherit(old.Source) // of another place it takes nothing
+		}
 	}
 	r.sources[made] = &keySource{Source: source, issuer: c.Name}
 	return r.sources[made], nil

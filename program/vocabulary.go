@@ -8,7 +8,9 @@ import (
 )
 
 // newPolicy compiles meshsso.yaml; nil is the built-in policy.
-func newPolicy(file *conf.File) (*claims.Policy, error) { return claims.New(file, Vocabulary()) }
+func newPolicy(file *conf.File, more ...claims.Option) (*claims.Policy, error) {
+	return claims.New(file, Vocabulary(), more...)
+}
 
 // Vocabulary gives the names that MeshCentral's rights have here: what meshsso.yaml and mappers use, and what claimstest needs.
 func Vocabulary() claims.Vocabulary {

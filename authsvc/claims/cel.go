@@ -27,6 +27,8 @@ const (
 	maxCost     = 100_000 // some milliseconds
 	maxTotal    = 500_000 // of all that Map or Decide runs; checked between two expressions
 	maxShort    = 10_000
+	// smallPayload is what most tokens stay below: for them more expressions are cheap than for any token.
+	smallPayload = 1024
 	// claimBytes is more than the payload of a token, and so a claim, can have.
 	claimBytes = 6144
 	// interruptEvery is how many turns of a loop go by between two looks at the context.
@@ -41,6 +43,8 @@ type expression struct {
 	// short is true of one without a loop that cannot cost more than maxShort, whatever the token: metering it would cost more
 	// than it does.
 	short bool
+	// quick is the program without a meter, of one that is as cheap for payloads of at most smallPayload, loops included; else nil.
+	quick cel.Program
 }
 
 // kind is what an expression may yield.
@@ -87,12 +91,24 @@ func compile(place, source string, in room, yields kind) (*expression, error) {
 	e := &expression{place: place, source: source, short: estimate.Max <= maxShort && !loops(checked.NativeRep())}
 	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
 	if !e.short {
+		if e.quick, err = quick(env, checked, options); err != nil {
+			return nil, err
+		}
 		options = append(options, cel.CostLimit(maxCost), cel.InterruptCheckFrequency(interruptEvery))
 	}
 	if e.program, err = env.Program(checked, options...); err != nil {
 		return nil, fmt.Errorf("cannot be planned: %w", err)
 	}
 	return e, nil
+}
+
+// quick gives the program that small payloads run on, or nil.
+func quick(env *cel.Env, checked *cel.Ast, options []cel.ProgramOption) (cel.Program, error) {
+	estimate, err := env.EstimateCost(checked, sizes{claims: smallPayload}, optionals...)
+	if err != nil || estimate.Max > maxShort {
+		return nil, nil //nolint:nilerr // then it is metered
+	}
+	return env.Program(checked, options...)
 }
 
 func loops(a *ast.AST) bool {
@@ -120,11 +136,15 @@ func (k kind) allows(t *cel.Type) bool {
 }
 
 // sizes bounds what comes from a token or a row; whatever CEL can bound by itself it does.
-type sizes struct{}
+type sizes struct{ claims uint64 } // of claims; 0: claimBytes
 
-func (sizes) EstimateSize(node cost.AstNode) *cost.SizeEstimate {
-	if len(node.Path()) == 0 {
+func (s sizes) EstimateSize(node cost.AstNode) *cost.SizeEstimate {
+	path := node.Path()
+	if len(path) == 0 {
 		return nil
+	}
+	if path[0] == "claims" && s.claims > 0 {
+		return &cost.SizeEstimate{Max: s.claims}
 	}
 	return &cost.SizeEstimate{Max: claimBytes}
 }
@@ -166,6 +186,8 @@ func (e *expression) eval(ctx context.Context, v *vars) (out ref.Val, err error)
 		return nil, errors.New("comes after others that cost more than they may together")
 	case e.short:
 		out, _, err = e.program.Eval(v)
+	case e.quick != nil && v.small:
+		out, _, err = e.quick.Eval(v)
 	default:
 		var details *cel.EvalDetails
 		out, details, err = e.program.ContextEval(ctx, v)

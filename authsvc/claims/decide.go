@@ -23,6 +23,24 @@ const maxShown = 200
 //   - A token never yields more than its Ceiling.
 //   - Grants are never superadmin's, and a token that repeats the row's role does not lower them.
 func (p *Policy) Decide(ctx context.Context, user authsvc.User, claims authsvc.Claims) (authsvc.Decision, error) {
+	if p.memo == nil || traceOf(ctx) != nil {
+		return p.decide(ctx, user, claims)
+	}
+	key, lasting := keyOfRow(&user, &claims)
+	if !lasting {
+		return p.decide(ctx, user, claims)
+	}
+	if d, ok := p.memo.decided.Get(key); ok {
+		return d, nil
+	}
+	d, err := p.decide(ctx, user, claims)
+	if err == nil {
+		p.memo.decided.Add(key, d)
+	}
+	return d, err
+}
+
+func (p *Policy) decide(ctx context.Context, user authsvc.User, claims authsvc.Claims) (authsvc.Decision, error) {
 	d, err := p.begin(user, claims)
 	if err != nil {
 		return authsvc.Decision{}, err
@@ -74,7 +92,7 @@ func (p *Policy) begin(user authsvc.User, claims authsvc.Claims) (*deciding, err
 		}
 	}
 	if claims.Mapped != nil {
-		d.vars = vars{claims: claims.Mapped.Payload, issuer: types.String(name)}
+		d.vars = vars{claims: claims.Mapped.Payload, issuer: types.String(name), small: claims.Mapped.Size > 0 && claims.Mapped.Size <= smallPayload}
 		if claims.Mapped.Payload == nil {
 			d.vars.claims = map[string]any{}
 		}

@@ -18,7 +18,20 @@ func (p *Policy) Mapper(issuer string) func(payload []byte) (authsvc.Claims, err
 	if issuer == "" && !p.needsPayload {
 		return nil
 	}
-	return func(payload []byte) (authsvc.Claims, error) { return p.Map(context.Background(), issuer, payload) }
+	if p.memo == nil {
+		return func(payload []byte) (authsvc.Claims, error) { return p.Map(context.Background(), issuer, payload) }
+	}
+	return func(payload []byte) (authsvc.Claims, error) {
+		key := keyOfPayload(issuer, payload)
+		if c, ok := p.memo.mapped.Get(key); ok {
+			return c, nil
+		}
+		c, err := p.Map(context.Background(), issuer, payload)
+		if err == nil {
+			p.memo.mapped.Add(key, c)
+		}
+		return c, err
+	}
 }
 
 // Map is what Mapper's function does, reported if ctx asks for it. Errors: TOKEN_MALFORMED, TOKEN_CLAIMS, USER_UNKNOWN (no such
@@ -33,25 +46,11 @@ func (p *Policy) Map(ctx context.Context, issuer string, payload []byte) (authsv
 	if err != nil {
 		return authsvc.Claims{}, err
 	}
-	r := &reading{mapping: m, payload: members, data: payload, vars: vars{claims: members, issuer: types.String(issuer)}}
+	r := &reading{mapping: m, payload: members, data: payload, vars: vars{claims: members, issuer: types.String(issuer), small: len(payload) <= smallPayload}}
 	c, err := r.claims(ctx)
 	if err != nil {
 		return authsvc.Claims{}, err
 	}
-	return c, nil
-}
-
-// Restore maps a payload anew that was verified when stored was made. Errors: as Map's; USER_MISMATCH if it names another person
-// now.
-func (p *Policy) Restore(issuer string, payload []byte, stored authsvc.Claims) (authsvc.Claims, error) {
-	c, err := p.Map(context.Background(), issuer, payload)
-	if err != nil {
-		return authsvc.Claims{}, err
-	}
-	if c.Email != stored.Email || c.UserID != stored.UserID {
-		return authsvc.Claims{}, authsvc.Deny(authsvc.UserMismatch, "the claims name another person under this policy")
-	}
-	c.Key, c.ExpiresAt = stored.Key, stored.ExpiresAt
 	return c, nil
 }
 
@@ -64,7 +63,7 @@ type reading struct {
 }
 
 func (r *reading) claims(ctx context.Context) (authsvc.Claims, error) {
-	c := authsvc.Claims{Mapped: &authsvc.Mapped{Issuer: r.issuer, Payload: r.payload}}
+	c := authsvc.Claims{Mapped: &authsvc.Mapped{Issuer: r.issuer, Payload: r.payload, Size: len(r.data)}}
 	if err := r.registered(); err != nil {
 		return c, err
 	}

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/everydaytech/meshsso/authsvc"
 	"github.com/everydaytech/meshsso/authsvc/claims"
@@ -223,22 +222,4 @@ func TestMapEndsWithItsContext(t *testing.T) {
 	cancel()
 	_, err := p.Map(ctx, "", payload(t, with(builtInPayload, map[string]any{"list": list})))
 	wantReason(t, err, "")
-}
-
-func TestRestore(t *testing.T) {
-	p := policy(t, further(nil))
-	in := payload(t, idpPayload)
-	first, err := p.Map(context.Background(), "idp", in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	first.Key, first.ExpiresAt = authsvc.KeyIssuer, time.Unix(1000, 0)
-	again, err := policy(t, further(func(is *config.Issuer) { is.AllowSuperadmin = true })).Restore("idp", in, first)
-	if err != nil || again.Key != first.Key || !again.ExpiresAt.Equal(first.ExpiresAt) || !again.Mapped.Issuer.AllowSuperadmin {
-		t.Errorf("%+v, %v", again, err)
-	}
-	_, err = policy(t, further(func(is *config.Issuer) { is.Subjects = map[string]string{"auth0|1": "else@b.c"} })).Restore("idp", in, first)
-	wantReason(t, err, authsvc.UserMismatch)
-	_, err = policy(t, nil).Restore("idp", in, first)
-	wantReason(t, err, authsvc.TokenClaims)
 }

@@ -25,12 +25,13 @@ func decodePayload(data []byte) (map[string]any, error) {
 	if !shallow(data) {
 		return nil, authsvc.Deny(authsvc.TokenMalformed, "the payload nests too deep")
 	}
-	var payload map[string]any
-	// "null" would leave the map nil without an error.
-	if err := json.Unmarshal(data, &payload); err != nil || payload == nil {
+	var payload any // as any, and not as a map, it is read without reflection
+	err := json.Unmarshal(data, &payload)
+	members, ok := payload.(map[string]any)
+	if err != nil || !ok {
 		return nil, authsvc.Deny(authsvc.TokenMalformed, "not one JSON object with distinct members")
 	}
-	return payload, nil
+	return members, nil
 }
 
 // shallow counts brackets outside of strings before anything recurses into them.

@@ -15,6 +15,7 @@ type Policy struct {
 	roles        map[string]*roleTable // by tenant; "" for those without roles of their own
 	configured   bool                  // roles are
 	mappers      []goMapper
+	memo         *memo // nil: none
 }
 
 var _ authsvc.RoleRule = (*Policy)(nil)
@@ -22,7 +23,10 @@ var _ authsvc.RoleRule = (*Policy)(nil)
 // Option changes how a Policy is made.
 type Option func(*options)
 
-type options struct{ mappers map[string]Factory }
+type options struct {
+	mappers map[string]Factory
+	memo    int
+}
 
 // WithMapper makes a Go mapper known to this policy alone, before the registered ones.
 func WithMapper(name string, f Factory) Option {
@@ -40,7 +44,7 @@ func New(cfg *config.File, v Vocabulary, opts ...Option) (*Policy, error) {
 	if builtin {
 		cfg = &config.File{}
 	}
-	p := &Policy{vocabulary: b.vocabulary, issuers: b.issuers(cfg), userRules: b.rules("userValidationRules", cfg.UserValidationRules, roomResult)}
+	p := &Policy{memo: newMemo(o.memo), vocabulary: b.vocabulary, issuers: b.issuers(cfg), userRules: b.rules("userValidationRules", cfg.UserValidationRules, roomResult)}
 	p.configured = len(cfg.Roles) > 0 || len(cfg.Tenants) > 0
 	p.roles = b.tables(cfg)
 	p.mappers = b.mappers(cfg.Mappers)

@@ -21,6 +21,7 @@ type vars struct {
 	user   ref.Val
 	result ref.Val
 	device ref.Val
+	small  bool   // the payload has at most smallPayload bytes
 	spent  uint64 // by metered expressions so far
 }
 

@@ -77,7 +77,7 @@ func (s *Source) Inherit(from *Source) {
 }
 
 // PublicKeys gives the keys of an id; of "" all that there are, for a token that names none. None is no error. An unknown id may
-// wait for one fetch. Errors: the context's own. The slice is shared: never change it.
+// wait for one fetch. Errors: STORE_UNAVAILABLE if no key counts at all, the context's own. The slice is shared: never change it.
 func (s *Source) PublicKeys(ctx context.Context, kid string) ([]authsvc.PublicKey, error) {
 	// The fetch that is under way may have begun before the key was published, so it is worth one more.
 	for range 2 {
@@ -94,7 +94,11 @@ func (s *Source) PublicKeys(ctx context.Context, kid string) ([]authsvc.PublicKe
 			return nil, ctx.Err()
 		}
 	}
-	return s.current().of(kid), nil
+	set := s.current()
+	if set == nil { // not the bearer's fault: nobody is told that his token is bad
+		return nil, authsvc.Deny(authsvc.StoreUnavailable, "no key of the issuer is known, or all are too old")
+	}
+	return set.of(kid), nil
 }
 
 func (k *keySet) of(kid string) []authsvc.PublicKey {

@@ -34,8 +34,8 @@ func decodeClaims(payload []byte) (authsvc.Claims, numericDates, error) {
 		func() error { return o.tenant(&c) },
 		func() error { return o.userID(&c) },
 		func() error { return o.role(&c) },
-		func() error { return o.dates(&dates) },
-		o.registered,
+		func() error { return readDates(o, &dates) },
+		func() error { return checkRegistered(o) },
 	} {
 		if err := step(); err != nil {
 			return authsvc.Claims{}, numericDates{}, err
@@ -131,14 +131,14 @@ func (o object) role(c *authsvc.Claims) error {
 	return nil
 }
 
-// registered checks the types of registered claims that decide nothing here (RFC 7519 4.1).
-func (o object) registered() error {
+// checkRegistered checks the types of registered claims that decide nothing here (RFC 7519 4.1).
+func checkRegistered(m members) error {
 	for _, name := range []string{"iss", "sub", "jti"} {
-		if v, present := o[name]; present && v.Kind() != '"' {
+		if v, present := m.member(name); present && v.Kind() != '"' {
 			return badClaim(name + " is not a string")
 		}
 	}
-	aud, present := o["aud"]
+	aud, present := m.member("aud")
 	if present && aud.Kind() != '"' && !isStringArray(aud) {
 		return badClaim("aud is neither a string nor an array of strings")
 	}
@@ -159,13 +159,13 @@ func (numericDates) GetIssuer() (string, error)                     { return "",
 func (numericDates) GetSubject() (string, error)                    { return "", nil }
 func (numericDates) GetAudience() (jwt.ClaimStrings, error)         { return nil, nil }
 
-func (o object) dates(d *numericDates) error {
+func readDates(m members, d *numericDates) error {
 	for _, f := range []struct {
 		name     string
 		into     **jwt.NumericDate
 		required bool
 	}{{"exp", &d.exp, true}, {"nbf", &d.nbf, false}, {"iat", &d.iat, false}} {
-		v, present := o[f.name]
+		v, present := m.member(f.name)
 		if !present && !f.required {
 			continue
 		}

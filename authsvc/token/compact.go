@@ -77,6 +77,57 @@ func parseObject(data []byte) (object, error) {
 	return o, nil
 }
 
+// registeredClaims are those that are read of a payload which a mapping reads the rest of (RFC 7519 4.1). Members are told apart by
+// exact name; duplicates at any depth are refused as in parseObject.
+type registeredClaims struct {
+	Exp jsontext.Value `json:"exp"`
+	Nbf jsontext.Value `json:"nbf"`
+	Iat jsontext.Value `json:"iat"`
+	Iss jsontext.Value `json:"iss"`
+	Sub jsontext.Value `json:"sub"`
+	Aud jsontext.Value `json:"aud"`
+	Jti jsontext.Value `json:"jti"`
+}
+
+// parseRegistered reads only these: a whole map of a payload costs as much as a mapping's own reading.
+func parseRegistered(data []byte) (*registeredClaims, error) {
+	c := &registeredClaims{}
+	if jsontext.Value(data).Kind() != '{' || json.Unmarshal(data, c) != nil {
+		return nil, malformed("not one JSON object with distinct members")
+	}
+	return c, nil
+}
+
+// members gives a payload's members by exact name.
+type members interface {
+	member(name string) (v jsontext.Value, present bool)
+}
+
+func (o object) member(name string) (jsontext.Value, bool) {
+	v, present := o[name]
+	return v, present
+}
+
+func (c *registeredClaims) member(name string) (v jsontext.Value, present bool) {
+	switch name {
+	case "exp":
+		v = c.Exp
+	case "nbf":
+		v = c.Nbf
+	case "iat":
+		v = c.Iat
+	case "iss":
+		v = c.Iss
+	case "sub":
+		v = c.Sub
+	case "aud":
+		v = c.Aud
+	case "jti":
+		v = c.Jti
+	}
+	return v, v != nil
+}
+
 // stringOf gives a JSON string's text; false for any other kind and for an absent member.
 func stringOf(v jsontext.Value) (string, bool) {
 	if v.Kind() != '"' {

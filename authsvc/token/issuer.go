@@ -70,7 +70,7 @@ func newIssuer(cfg Issuer, now func() time.Time) *issuer {
 }
 
 // verify gives the claims of a token that bears the issuer's name; o is its payload, which nothing has vouched for yet.
-func (i *issuer) verify(ctx context.Context, raw compact, o object) (authsvc.Claims, error) {
+func (i *issuer) verify(ctx context.Context, raw compact, o members) (authsvc.Claims, error) {
 	if err := i.vouch(ctx, raw); err != nil {
 		return authsvc.Claims{}, err
 	}
@@ -115,14 +115,14 @@ func (i *issuer) verifiedBySecret(raw compact) bool {
 }
 
 // publicKey gives the one key that a token may have been signed with. Where there are several, the token must say which: trying
-// them in turn would be the token choosing its key. Errors: TOKEN_SIGNATURE, or the context's own.
+// them in turn would be the token choosing its key. Errors: TOKEN_SIGNATURE, STORE_UNAVAILABLE, or the context's own.
 func (i *issuer) publicKey(ctx context.Context, h *header, alg algorithm) (crypto.PublicKey, error) {
 	known, err := i.keys.PublicKeys(ctx, h.kid)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, authsvc.Deny(authsvc.TokenSignature, "the issuer's keys cannot be had")
+		return nil, authsvc.Deny(authsvc.StoreUnavailable, "the issuer's keys cannot be had")
 	}
 	if !h.hasKid && len(known) > 1 {
 		return nil, authsvc.Deny(authsvc.TokenSignature, "no kid, and the issuer has several keys")

@@ -206,7 +206,7 @@ func (f failing) PublicKeys(context.Context, string) ([]authsvc.PublicKey, error
 func TestKeysThatCannotBeHad(t *testing.T) {
 	text := sign(t, "EdDSA", private()["EdDSA"], head("EdDSA", ""), issued(acmeISS, ""))
 	v := verifierOf(t, byKeys("acme", acmeISS, failing{errors.New("down")}))
-	expect(t, v, "fault", text, authsvc.TokenSignature)
+	expect(t, v, "fault", text, authsvc.StoreUnavailable)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := verifierOf(t, byKeys("acme", acmeISS, failing{ctx.Err()})).Verify(ctx, authsvc.NewToken(text)); !errors.Is(err, context.Canceled) {

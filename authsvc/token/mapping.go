@@ -43,12 +43,12 @@ type mapping struct {
 }
 
 // claims gives what o, which is payload's, says. Errors: the TOKEN_* reasons, and those of decode.
-func (m *mapping) claims(o object, payload []byte, key authsvc.KeyID) (authsvc.Claims, error) {
+func (m *mapping) claims(o members, payload []byte, key authsvc.KeyID) (authsvc.Claims, error) {
 	var dates numericDates
-	if err := o.dates(&dates); err != nil {
+	if err := readDates(o, &dates); err != nil {
 		return authsvc.Claims{}, err
 	}
-	if err := o.registered(); err != nil {
+	if err := checkRegistered(o); err != nil {
 		return authsvc.Claims{}, err
 	}
 	if err := m.times.check(dates); err != nil {
@@ -69,7 +69,7 @@ func (m *mapping) claims(o object, payload []byte, key authsvc.KeyID) (authsvc.C
 }
 
 // restrict holds a further issuer's tokens to whom they are for and how long they may live.
-func (m *mapping) restrict(o object, dates numericDates) error {
+func (m *mapping) restrict(o members, dates numericDates) error {
 	if m.name == "" {
 		return nil
 	}
@@ -86,8 +86,9 @@ func (m *mapping) restrict(o object, dates numericDates) error {
 }
 
 // isFor reads aud: one name or several (RFC 7519 4.1.3).
-func (m *mapping) isFor(o object) bool {
-	for _, name := range stringsOf(o["aud"]) {
+func (m *mapping) isFor(o members) bool {
+	aud, _ := o.member("aud")
+	for _, name := range stringsOf(aud) {
 		if m.audiences[name] {
 			return true
 		}

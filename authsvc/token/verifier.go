@@ -91,15 +91,15 @@ func (v *Verifier) Verify(ctx context.Context, token authsvc.Token) (authsvc.Cla
 
 // issuerOf reads, of a payload that nothing has vouched for yet, whose keys are to be tried: one further issuer's, or (nil) the
 // built-in ones. Never both: a token that one issuer's keys do not fit is refused.
-func (v *Verifier) issuerOf(payload []byte) (*issuer, object) {
+func (v *Verifier) issuerOf(payload []byte) (*issuer, members) {
 	if len(v.issuers) == 0 {
 		return nil, nil
 	}
-	o, err := parseObject(payload)
+	o, err := parseRegistered(payload)
 	if err != nil {
 		return nil, nil
 	}
-	iss, ok := stringOf(o["iss"])
+	iss, ok := stringOf(o.Iss)
 	if !ok {
 		return nil, nil
 	}
@@ -116,7 +116,7 @@ func (v *Verifier) builtIn(raw compact) (authsvc.Claims, error) {
 		return authsvc.Claims{}, authsvc.ErrTokenSignature
 	}
 	if v.mapping != nil {
-		o, err := parseObject(raw.payload)
+		o, err := parseRegistered(raw.payload)
 		if err != nil {
 			return authsvc.Claims{}, err
 		}
