@@ -184,7 +184,14 @@ func dateOf(v jsontext.Value) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	f, err := strconv.ParseFloat(string(v), 64)
-	if err != nil || f <= 0 || f > maxDate {
+	if err != nil {
+		return time.Time{}, false
+	}
+	return timeOf(f)
+}
+
+func timeOf(f float64) (time.Time, bool) {
+	if !(f > 0 && f <= maxDate) {
 		return time.Time{}, false
 	}
 	sec, frac := math.Modf(f)

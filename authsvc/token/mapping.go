@@ -42,6 +42,80 @@ type mapping struct {
 	maxLifetime time.Duration
 }
 
+// read is claims of a payload that nobody has taken apart yet. What the mapping took apart is not read a second time, unless it says
+// no: then what is wrong with the token itself is said first.
+func (m *mapping) read(payload []byte, key authsvc.KeyID) (authsvc.Claims, error) {
+	c, err := m.decode(payload)
+	if err == nil && c.Mapped != nil {
+		if o, ok := decodedOf(c.Mapped.Payload); ok {
+			return m.finish(&o, c, key)
+		}
+	}
+	o, err := parseRegistered(payload)
+	if err != nil {
+		return authsvc.Claims{}, err
+	}
+	return m.claims(o, payload, key)
+}
+
+// finish is the rest of read.
+func (m *mapping) finish(o *decoded, c authsvc.Claims, key authsvc.KeyID) (authsvc.Claims, error) {
+	if err := m.times.check(o.numericDates); err != nil {
+		return authsvc.Claims{}, err
+	}
+	if err := m.sound(&c); err != nil {
+		return authsvc.Claims{}, err
+	}
+	c.Key, c.ExpiresAt = key, o.exp.Time
+	return c, nil
+}
+
+// decoded is what the built-in issuer needs of a payload that is taken apart.
+type decoded struct{ numericDates }
+
+// decodedOf gives the times of a payload whose registered claims have the types that checkRegistered wants; false for any other one.
+func decodedOf(payload map[string]any) (d decoded, ok bool) {
+	for _, name := range [...]string{"iss", "sub", "jti"} {
+		if v, present := payload[name]; present {
+			if _, ok := v.(string); !ok {
+				return d, false
+			}
+		}
+	}
+	if aud, present := payload["aud"]; present && !isTexts(aud) {
+		return d, false
+	}
+	for _, f := range [...]struct {
+		name string
+		into **jwt.NumericDate
+	}{{"exp", &d.exp}, {"nbf", &d.nbf}, {"iat", &d.iat}} {
+		v, present := payload[f.name]
+		if !present {
+			continue
+		}
+		seconds, isNumber := v.(float64)
+		t, ok := timeOf(seconds)
+		if !ok || !isNumber {
+			return d, false
+		}
+		*f.into = &jwt.NumericDate{Time: t}
+	}
+	return d, d.exp != nil
+}
+
+func isTexts(v any) bool {
+	if _, ok := v.(string); ok {
+		return true
+	}
+	list, ok := v.([]any)
+	for _, item := range list {
+		if _, isText := item.(string); !isText {
+			return false
+		}
+	}
+	return ok
+}
+
 // claims gives what o, which is payload's, says. Errors: the TOKEN_* reasons, and those of decode.
 func (m *mapping) claims(o members, payload []byte, key authsvc.KeyID) (authsvc.Claims, error) {
 	var dates numericDates

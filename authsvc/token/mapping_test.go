@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -101,5 +102,64 @@ func TestMappingSeesVerifiedPayloadsOnly(t *testing.T) {
 	expect(t, v, "good", jws(acmeKey, head("HS256", ""), good), "")
 	if !slices.Equal(seen, []string{good}) {
 		t.Errorf("%q", seen)
+	}
+}
+
+// A mapping that hands over what it took apart gets the verdict of one that does not: what is read of it, or of the text, is the same.
+func TestWhatAMappingTookApartIsReadAlike(t *testing.T) {
+	person := authsvc.Claims{Email: "p@acme.example", TenantID: tenant, UserID: 7}
+	apart := func(payload []byte) (authsvc.Claims, error) {
+		c := person
+		var members map[string]any
+		if err := json.Unmarshal(payload, &members); err != nil {
+			return c, authsvc.ErrTokenMalformed
+		}
+		c.Mapped = &authsvc.Mapped{Payload: members}
+		return c, nil
+	}
+	text := func([]byte) (authsvc.Claims, error) { return person, nil }
+	verify := func(decode func([]byte) (authsvc.Claims, error), payload string) (time.Time, authsvc.Reason) {
+		v, err := token.New(token.Config{DashboardKey: []byte(dashboardKey), Leeway: 10 * time.Second, Map: decode, Now: func() time.Time { return now }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := v.Verify(t.Context(), authsvc.NewToken(jws(dashboardKey, head("HS256", ""), payload)))
+		if err != nil {
+			return time.Time{}, authsvc.ReasonOf(err)
+		}
+		return c.ExpiresAt, ""
+	}
+	at := now.Unix()
+	values := []string{fmt.Sprint(at + 60), fmt.Sprint(at), fmt.Sprint(at - 1), fmt.Sprintf("%d.5", at+9), fmt.Sprintf("%d.999999", at), "1e3", "-1", "0", "0.0", "1e400", "253402300799", "253402300800", `"1"`, "null", "true", "[]", "{}"}
+	for _, name := range []string{"exp", "nbf", "iat"} {
+		for _, value := range values {
+			payload := fmt.Sprintf(`{"exp":%d,%q:%s}`, at+60, name, value)
+			if name == "exp" {
+				payload = `{"exp":` + value + `}`
+			}
+			a, ar := verify(apart, payload)
+			b, br := verify(text, payload)
+			if !a.Equal(b) || ar != br {
+				t.Errorf("%s: %s %q taken apart, %s %q as text", payload, a, ar, b, br)
+			}
+		}
+	}
+	for _, name := range []string{"iss", "sub", "jti", "aud"} {
+		for _, value := range []string{`"x"`, "1", "null", "[]", `["x"]`, `["x",1]`, `[["x"]]`, "{}", "true"} {
+			payload := fmt.Sprintf(`{"exp":%d,%q:%s}`, at+60, name, value)
+			if _, ar := verify(apart, payload); true {
+				if _, br := verify(text, payload); ar != br {
+					t.Errorf("%s: %q taken apart, %q as text", payload, ar, br)
+				}
+			}
+		}
+	}
+	// What is wrong with the token itself is said before what a rule says of it.
+	denies := func([]byte) (authsvc.Claims, error) { return authsvc.Claims{}, authsvc.ErrRuleDenied }
+	if _, reason := verify(denies, fmt.Sprintf(`{"exp":%d}`, at-1)); reason != authsvc.TokenExpired {
+		t.Errorf("expired, and denied by a rule: %s", reason)
+	}
+	if _, reason := verify(denies, fmt.Sprintf(`{"exp":%d}`, at+60)); reason != authsvc.RuleDenied {
+		t.Errorf("denied by a rule: %s", reason)
 	}
 }

@@ -116,11 +116,7 @@ func (v *Verifier) builtIn(raw compact) (authsvc.Claims, error) {
 		return authsvc.Claims{}, authsvc.ErrTokenSignature
 	}
 	if v.mapping != nil {
-		o, err := parseRegistered(raw.payload)
-		if err != nil {
-			return authsvc.Claims{}, err
-		}
-		return v.mapping.claims(o, raw.payload, key)
+		return v.mapping.read(raw.payload, key)
 	}
 	claims, times, err := decodeClaims(raw.payload)
 	if err != nil {
