@@ -92,15 +92,20 @@ func (p *Policy) begin(user authsvc.User, claims authsvc.Claims) (*deciding, err
 		}
 	}
 	if claims.Mapped != nil {
-		d.vars = vars{claims: claims.Mapped.Payload, issuer: types.String(name), small: claims.Mapped.Size > 0 && claims.Mapped.Size <= smallPayload}
-		if claims.Mapped.Payload == nil {
-			d.vars.claims = map[string]any{}
-		}
+		d.vars = varsOf(claims.Mapped, name)
 		if len(p.userRules) > 0 || m.roles != nil || m.display != nil || m.groups != nil {
 			d.vars.user = userValue(user)
 		}
 	}
 	return d, nil
+}
+
+func varsOf(m *authsvc.Mapped, issuer string) vars {
+	v := vars{claims: m.Payload, issuer: types.String(issuer), small: m.Size > 0 && m.Size <= smallPayload}
+	if m.Payload == nil {
+		v.claims = map[string]any{}
+	}
+	return v
 }
 
 // underNewIssuer holds claims that were read before a reload to what their issuer may now.
