@@ -148,6 +148,20 @@ func TestServiceChecksTheRow(t *testing.T) {
 	}
 }
 
+// A further issuer names nobody by our number: what is logged of a denial names the row and the issuer.
+func TestDenialNamesTheRowOfAnIssuersPerson(t *testing.T) {
+	issuer := &authsvc.Issuer{Name: "acme-sso", Tenants: map[string]bool{"t1": true}}
+	f := &fixed{claims: authsvc.Claims{Email: "a@x.example", Key: authsvc.KeyIssuer, Mapped: &authsvc.Mapped{Issuer: issuer}}}
+	s := &authsvc.Service{Verifier: f, Users: f, Tenants: f, Devices: f, Roles: roleIs(authsvc.RoleAdmin)}
+	for id, rows := range map[int64][]authsvc.User{7: {{ID: 7, Email: "a@x.example", TenantID: "t2"}}, 0: nil} {
+		f.rows = rows
+		_, subject, err := s.Authenticate(t.Context(), authsvc.NewToken("t"))
+		if want := (authsvc.Subject{Verified: true, UserID: id, Issuer: "acme-sso"}); err == nil || subject != want {
+			t.Errorf("%+v, %v, want %+v", subject, err, want)
+		}
+	}
+}
+
 func TestServiceAsksForTheRightDevices(t *testing.T) {
 	for _, c := range []struct {
 		role authsvc.Role

@@ -24,8 +24,12 @@ func (s *Service) Authenticate(ctx context.Context, token Token) (*Identity, Sub
 	if err != nil {
 		return nil, Subject{}, err
 	}
-	id, err := s.Identify(ctx, claims)
-	return id, Subject{Verified: true, UserID: claims.UserID, TenantID: claims.TenantID}, err
+	subject := Subject{Verified: true, UserID: claims.UserID, TenantID: claims.TenantID}
+	if issuer := claims.IssuerOf(); issuer != nil {
+		subject.Issuer = issuer.Name
+	}
+	id, err := s.identify(ctx, claims, &subject)
+	return id, subject, err
 }
 
 // Identify says who it is that claims name which were verified before: all of Authenticate but the token, whose end is the
@@ -33,7 +37,14 @@ func (s *Service) Authenticate(ctx context.Context, token Token) (*Identity, Sub
 //
 // Errors carry a Reason: USER_*, TENANT_MISMATCH, RULE_DENIED or STORE_UNAVAILABLE.
 func (s *Service) Identify(ctx context.Context, claims Claims) (*Identity, error) {
+	return s.identify(ctx, claims, &Subject{})
+}
+
+func (s *Service) identify(ctx context.Context, claims Claims, subject *Subject) (*Identity, error) {
 	user, err := s.lookUp(ctx, claims)
+	if subject.UserID == 0 { // an issuer names nobody by our number: the row does
+		subject.UserID = user.ID
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -53,8 +64,9 @@ func (s *Service) Identify(ctx context.Context, claims Claims) (*Identity, error
 // Subject is whom a verified token names, for logs only.
 type Subject struct {
 	Verified bool
-	UserID   int64
+	UserID   int64 // the token's or, of a further issuer's, the row's; 0: no row
 	TenantID string
+	Issuer   string // a further issuer's name
 }
 
 func (s *Service) lookUp(ctx context.Context, claims Claims) (User, error) {

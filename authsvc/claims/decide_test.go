@@ -59,7 +59,7 @@ func TestDecideRoles(t *testing.T) {
 	}{
 		{tenantA, "helpdesk", false, list("Helpdesk"), "helpdesk", authsvc.RoleTechnician},
 		{tenantA, "helpdesk", false, list("helpdesk", "viewer"), "helpdesk", authsvc.RoleAdmin}, // repeats the row's text
-		{tenantA, "helpdesk", false, "viewer", "viewer", authsvc.RoleViewer},
+		{tenantA, "helpdesk", false, "viewer", "helpdesk&viewer", authsvc.RoleViewer},
 		{tenantA, "helpdesk", false, list("auditor"), "helpdesk&auditor", authsvc.RoleTechnician},
 		{tenantA, "helpdesk", false, list("technician", "auditor"), "helpdesk&auditor", authsvc.RoleTechnician}, // first by name
 		{tenantA, "helpdesk", false, list("auditor", "technician"), "helpdesk&auditor", authsvc.RoleTechnician},
@@ -107,6 +107,32 @@ func TestDecideMeets(t *testing.T) {
 	}
 }
 
+// A role of a lower rank may give what the row's does not, or on more devices: a token, or a cap, never brings that.
+func TestLoweringAddsNothing(t *testing.T) {
+	p := policy(t, &config.File{
+		ClaimMappings: &config.ClaimMappings{Roles: claim("roles")},
+		Roles:         map[string]config.Role{"site-admin": {Rank: "admin", DeviceRights: []string{"chat", "no-files"}, Devices: "device.platform == 'linux'"}},
+	})
+	row := authsvc.User{TenantID: tenantA, Role: "site-admin", Grants: []authsvc.Grant{{AgentID: 1, Role: "site-admin"}}}
+	d := decided(t, p, row, says(map[string]any{"roles": "technician"}))
+	for name, got := range map[string]*authsvc.Profile{"role": d.Profile, "grant": d.Grants["site-admin"]} {
+		if got.Rank != authsvc.RoleTechnician || slices.ContainsFunc(got.DeviceRights, func(r string) bool { return r != "chat" && r != "no-files" }) {
+			t.Errorf("%s: %+v", name, got)
+		}
+		if !slices.Contains(got.DeviceRights, "no-files") {
+			t.Errorf("%s: what the row takes away is back: %+v", name, got)
+		}
+		if got.Devices == nil {
+			t.Errorf("%s: reaches every device", name)
+		} else if ok, err := got.Devices(authsvc.Device{Platform: "windows"}); ok || err != nil {
+			t.Errorf("%s: reaches what the row does not: %v", name, err)
+		}
+		if !slices.ContainsFunc(p.Profiles(tenantA), func(p *authsvc.Profile) bool { return p.Digest == got.Digest }) {
+			t.Errorf("%s: the profile is not among the tenant's", name)
+		}
+	}
+}
+
 func TestProfilesOverridePerKey(t *testing.T) {
 	p := policy(t, firm())
 	in := func(tenant, name string) *authsvc.Profile {
@@ -141,7 +167,7 @@ func TestDecideGrants(t *testing.T) {
 	p := policy(t, firm())
 	user := authsvc.User{TenantID: tenantA, Role: "guest", Grants: []authsvc.Grant{{Role: "helpdesk"}, {Role: "superadmin"}, {Role: "own"}, {Role: "Viewer"}, {Role: "Viewer"}}}
 	for token, want := range map[string][4]string{
-		"guest": {"helpdesk", "admin", "none", "viewer"}, "viewer": {"viewer", "viewer", "none", "viewer"}, "boss": {"none", "none", "none", "none"},
+		"guest": {"helpdesk", "admin", "none", "viewer"}, "viewer": {"helpdesk&viewer", "viewer", "none", "viewer"}, "boss": {"none", "none", "none", "none"},
 	} {
 		d := decided(t, p, user, says(map[string]any{"roles": token}))
 		got := [4]string{d.Grants["helpdesk"].Name, d.Grants["superadmin"].Name, d.Grants["own"].Name, d.Grants["Viewer"].Name}

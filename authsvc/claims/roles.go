@@ -40,10 +40,10 @@ func (t *roleTable) find(name string) (*role, bool) {
 // builtin gives the built-in role of a rank, as the policy defines it.
 func (t *roleTable) builtin(rank authsvc.Role) *role { return t.byName[rank.String()] }
 
-// atMost gives r, or the built-in role of limit if r is above it.
+// atMost gives r or, if it is above limit, what is left of it in the built-in role of limit.
 func (t *roleTable) atMost(r *role, limit authsvc.Role) *role {
 	if r.Rank > limit {
-		return t.builtin(limit)
+		return t.meet(r, t.builtin(limit))
 	}
 	return r
 }
@@ -73,25 +73,30 @@ func (t *roleTable) best(names []string, own *role) *role {
 	return best
 }
 
-// lower is base, lowered to what the token says: the lower rank wins, and of one rank only what both give.
+// lower is base, lowered to what the token says: the lower rank wins, and only what both give is left. A role of a lower rank may
+// give what base does not, or on more devices; a token must not bring that.
 func (t *roleTable) lower(base, token *role) *role {
-	switch {
-	case token.Rank > base.Rank || token == base:
+	if token.Rank > base.Rank || token == base {
 		return base
-	case token.Rank < base.Rank:
-		return token
 	}
 	return t.meet(base, token)
 }
 
-// meet gives what two roles of one rank both give, with what either takes away. Remembered: there are no more than pairs of roles.
+// meet gives what two roles both give, with what either takes away; the rank is b's, which is a's or lower. A superadmin has whatever
+// there is, and who has no role nothing. Remembered: there are no more than pairs of roles.
 func (t *roleTable) meet(a, b *role) *role {
+	if a.Rank == authsvc.RoleSuperadmin || b.Rank == authsvc.RoleNone {
+		return b
+	}
 	if known, ok := t.met.Load([2]*role{a, b}); ok {
 		return known.(*role)
 	}
 	conditions := append(slices.Clone(a.conditions), b.conditions...)
-	met := newRole(a.Name+"&"+b.Name, a.Rank, t.vocabulary.common(a.DeviceRights, b.DeviceRights, t.vocabulary.restricting),
+	met := newRole(a.Name+"&"+b.Name, b.Rank, t.vocabulary.common(a.DeviceRights, b.DeviceRights, t.vocabulary.restricting),
 		t.vocabulary.common(a.SiteRights, b.SiteRights, t.vocabulary.siteRights), conditions)
+	if a.Rank != b.Rank && met.Digest == b.Digest {
+		met = b // the usual case: b is within a
+	}
 	known, _ := t.met.LoadOrStore([2]*role{a, b}, met)
 	return known.(*role)
 }
@@ -116,6 +121,8 @@ func (t *roleTable) all() []*authsvc.Profile {
 		for _, b := range roles[i+1:] {
 			if a.Rank == b.Rank {
 				add(t.meet(a, b))
+			} else {
+				add(t.meet(b, a))
 			}
 		}
 	}

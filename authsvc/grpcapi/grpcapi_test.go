@@ -217,7 +217,7 @@ func TestUnexpectedErrorsAndPanicsAreInternal(t *testing.T) {
 
 func TestDenialIsLoggedWithoutTheToken(t *testing.T) {
 	b := newBench(t)
-	b.fake.err, b.fake.subject = authsvc.ErrUserDisabled, authsvc.Subject{Verified: true, UserID: 42}
+	b.fake.err, b.fake.subject = authsvc.ErrUserDisabled, authsvc.Subject{Verified: true, UserID: 42, Issuer: "acme-sso"}
 	for _, c := range []struct{ ip, want string }{
 		{"192.0.2.7", `"client_ip":"192.0.2.7"`}, {"::ffff:192.0.2.7", `"client_ip":"192.0.2.7"`}, {"[2001:db8::1]:443", `"client_ip":"2001:db8::1"`},
 		{"fe80::1%eth0\nfake", `"client_ip":"fe80::1"`}, {"x\n{\"msg\":\"validation ok\"}", `"client_ip":"invalid"`}, {strings.Repeat("1", 1000), `"client_ip":"invalid"`}, {"", `"client_ip":""`},
@@ -228,7 +228,7 @@ func TestDenialIsLoggedWithoutTheToken(t *testing.T) {
 			t.Fatal("no denial")
 		}
 		log := b.log.String()
-		for _, s := range []string{c.want, `"reason":"USER_DISABLED"`, `"hook":"websocket"`, `"user_id":42`, `"level":"INFO"`} {
+		for _, s := range []string{c.want, `"reason":"USER_DISABLED"`, `"hook":"websocket"`, `"user_id":42`, `"issuer":"acme-sso"`, `"level":"INFO"`} {
 			if !strings.Contains(log, s) {
 				t.Errorf("%s is not in %s", s, log)
 			}

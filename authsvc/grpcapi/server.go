@@ -153,6 +153,9 @@ func (s *Server) logDenial(ctx context.Context, req *pb.ValidateTokenRequest, su
 	if subject.Verified {
 		attrs = append(attrs, "user_id", subject.UserID)
 	}
+	if subject.Issuer != "" {
+		attrs = append(attrs, "issuer", subject.Issuer)
+	}
 	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil && p.Addr.Network() == "tcp" {
 		attrs = append(attrs, "peer", p.Addr.String())
 	}

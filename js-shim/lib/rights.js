@@ -1,13 +1,24 @@
 'use strict';
 // What a person may do on a device: exactly what the sidecar said, whatever MeshCentral's own documents hold at the moment.
 
-// Mesh rights that take away (MESHRIGHT_* of MeshCentral): two sources that add up keep them only where both have them.
+// Mesh rights that take away, mostly from remote control (MESHRIGHT_* of MeshCentral).
 const TAKING = 256 | 512 | 1024 | 2048 | 4096 | 8192 | 65536;
+const REMOTE_CONTROL = 8;
 
-/** The sum of two masks on one device: every right of either, restricted only where both are. 0 is no right at all. */
+/**
+ * The sum of two masks on one device: every right of either. What one takes away is back only if the other has remote control by
+ * itself, and takes away no more: else the sum would open what neither gives. 0 is no right at all.
+ */
 function union(a, b) {
     if (a === 0 || b === 0) { return a | b; }
-    return ((a | b) & ~TAKING) | (a & b & TAKING);
+    return ((a | b) & ~TAKING) | taken(a, b);
+}
+
+function taken(a, b) {
+    const [fromA, fromB] = [a & TAKING, b & TAKING];
+    if ((a & REMOTE_CONTROL) !== 0 && (fromA & ~fromB) === 0) { return fromA; }
+    if ((b & REMOTE_CONTROL) !== 0 && (fromB & ~fromA) === 0) { return fromB; }
+    return fromA | fromB;
 }
 
 /** What two masks on one device have in common: a right of both, restricted where either is. */

@@ -78,5 +78,12 @@ func (l *Live) stale() bool {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.rules != l.svc.cfg.RulesVersion()
+	return l.rules != l.svc.rulesVersion()
+}
+
+func (s *Service) rulesVersion() string {
+	if s.cfg.RulesVersion == nil {
+		return ""
+	}
+	return s.cfg.RulesVersion()
 }

@@ -228,6 +228,28 @@ func TestAnotherPolicyJudgesAnew(t *testing.T) {
 	}
 }
 
+// A policy that comes while a session is judged judges all of it: claims that the former one let pass are mapped again.
+func TestAPolicyThatComesMeanwhileJudgesItAll(t *testing.T) {
+	w := newWorld(t)
+	p := newRules(acme, map[string]any{"level": "gold"})
+	r := w.replica(t, p.of(true))
+	c := r.create(t, w.tech(), "2")
+	l := r.enter(t, c)
+	p.asked = nil
+	p.restore = func(*authsvc.Claims) { // a reload behind its back
+		if len(p.asked) == 1 {
+			p.version.Store("3")
+		}
+	}
+	p.version.Store("2")
+	if err := l.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if r.enter(t, c); len(p.asked) != 2 {
+		t.Errorf("mapped %d times: the policy that holds never saw the claims", len(p.asked))
+	}
+}
+
 func TestRenewalBringsItsOwnClaims(t *testing.T) {
 	w := newWorld(t)
 	p := newRules(nil, map[string]any{"level": "gold"})

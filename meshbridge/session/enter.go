@@ -128,22 +128,41 @@ func (s *Service) admit(ctx context.Context, r row) (*Live, error) {
 
 // judge reads anew who the person is and what he may do on the session's device.
 func (s *Service) judge(ctx context.Context, r *row) (Session, *authsvc.Identity, error) {
-	claims, err := s.claimsOf(r)
+	id, err := s.identify(ctx, r)
 	if err != nil {
 		return Session{}, nil, err
-	}
-	id, err := s.cfg.Auth.Identify(ctx, claims)
-	if err != nil {
-		if e := refusalOf(err); e == ErrStore || e == ErrInternal {
-			return Session{}, nil, e
-		}
-		return Session{}, nil, ErrRevoked
 	}
 	access, rights, err := s.accessTo(id, strconv.FormatInt(r.agentID, 10), r.viewMode, r.restrict)
 	if err != nil || access.Device.AgentID != r.agentID || access.NodeID != r.nodeID {
 		return Session{}, nil, ErrRevoked
 	}
 	return sessionOf(r, id, access, rights), id, nil
+}
+
+// identify has the claims mapped and the person judged by one policy: claims that the one before let pass are nothing to the next.
+func (s *Service) identify(ctx context.Context, r *row) (*authsvc.Identity, error) {
+	for {
+		version := s.rulesVersion()
+		id, err := s.identifyOnce(ctx, r)
+		if version == s.rulesVersion() || ctx.Err() != nil {
+			return id, err
+		}
+	}
+}
+
+func (s *Service) identifyOnce(ctx context.Context, r *row) (*authsvc.Identity, error) {
+	claims, err := s.claimsOf(r)
+	if err != nil {
+		return nil, err
+	}
+	id, err := s.cfg.Auth.Identify(ctx, claims)
+	if err != nil {
+		if e := refusalOf(err); e == ErrStore || e == ErrInternal {
+			return nil, e
+		}
+		return nil, ErrRevoked
+	}
+	return id, nil
 }
 
 func (s *Service) revokeIfDenied(ctx context.Context, id string, err error) {
