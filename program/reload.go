@@ -12,8 +12,8 @@ import (
 	"github.com/everydaytech/meshsso/authsvc"
 )
 
-// lookEvery is how often the files are looked at; a mounted configuration changes without a signal.
-const lookEvery = 2 * time.Second
+// lookEvery is how often the files are looked at: a mounted configuration changes without a signal. A change counts at the second look.
+const lookEvery = time.Second
 
 // liveRules answers by the newest generation that could be made. A generation that cannot be made changes nothing: the former one
 // goes on, and health, a metric and the log say so. Safe for concurrent use.
@@ -23,6 +23,7 @@ type liveRules struct {
 	current atomic.Pointer[generation]
 	refused atomic.Bool // a newer content of the files
 	read    *reading    // last, taken or refused; run's own
+	seen    *reading    // another content, at the last look
 
 	loads, refusals atomic.Uint64
 	onState         func(good bool) // health
@@ -109,11 +110,22 @@ func (l *liveRules) run(ctx context.Context, hup <-chan os.Signal) {
 			l.log.Info("SIGHUP: reading the configuration again")
 			l.reload(ctx)
 		case <-look.C:
-			if l.read.outdated() {
+			if l.changed() {
 				l.reload(ctx)
 			}
 		}
 	}
+}
+
+// changed says whether the files hold something else, and held it at the look before, too: a file that is being written may be sound
+// YAML already, and lack the rules at its end.
+func (l *liveRules) changed() bool {
+	now := l.read.again()
+	before := l.seen
+	if l.seen = now; now.same(l.read) {
+		return false
+	}
+	return now.same(before)
 }
 
 func (l *liveRules) reload(ctx context.Context) {

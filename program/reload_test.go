@@ -1,13 +1,18 @@
 package program
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
+	"log/slog"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -19,6 +24,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/everydaytech/meshsso/authsvc/grpcapi"
@@ -347,4 +353,96 @@ func TestAProvidersKeysOutliveAReload(t *testing.T) {
 		t.Errorf("the new rule is not applied: %q", reason)
 	}
 	i.log.await(t, "technicians only")
+	// Another source for the same place begins with what the former one knows.
+	load(strings.Replace(text(""), "/keys}", "/keys, refresh: 1m}", 1))
+	if _, reason := i.validate(t, p.token(t, "two", nil)); reason != "" {
+		t.Errorf("with another refresh: %s", reason)
+	}
+}
+
+// A change that nobody announced counts when it was there at two looks: a file that is half written may be sound already.
+func TestAChangeIsTakenAtTheSecondLook(t *testing.T) {
+	path := filepath.Join(shortDir(t), "meshsso.yaml")
+	writeFile(t, path, "version: 1\n")
+	l, err := newLiveRules(makerOf(path), nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		text string
+		want bool
+	}{
+		{"version: 1\n", false}, {"version: 1\n# half", false}, {"version: 1\n# half a line\n", false}, {"version: 1\n# half a line\n", true},
+		{"version: 1\n", false}, {"version: 1\n# half a line\n", false}, {"version: 1\n# half a line\n", true},
+	} {
+		writeFile(t, path, step.text)
+		if got := l.changed(); got != step.want {
+			t.Errorf("%q: %v", step.text, got)
+		}
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if first, second := l.changed(), l.changed(); first || !second {
+		t.Errorf("a file that is gone: %v, then %v", first, second)
+	}
+}
+
+func makerOf(path string) *ruleMaker {
+	return &ruleMaker{path: path, keys: secrets{jwt: []byte(dashboardSecret)}, leeway: 30 * time.Second, getenv: func(string) string { return "" }, log: slog.New(slog.DiscardHandler)}
+}
+
+// An issuer that is renamed while another one takes its name: each has its own figures, and keys of the CA file's content are followed.
+func TestIssuersOfAGeneration(t *testing.T) {
+	dir := shortDir(t)
+	path := filepath.Join(dir, "meshsso.yaml")
+	issuer := func(name, iss, more string) string {
+		return "- name: " + name + "\n  issuer: https://" + iss + "\n  audiences: [a]\n  algorithms: [RS256]\n  tenants: [" + tenantA + "]\n  keys: {jwksURL: \"https://" + iss + "/keys\"" + more + "}\n"
+	}
+	writeFile(t, path, "version: 1\nissuers:\n"+issuer("acme", "a.example", ""))
+	l, err := newLiveRules(makerOf(path), nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(l)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer func() { cancel(); l.stopSources(l.current.Load().sources, nil) }()
+	change := func(text string) {
+		t.Helper()
+		before := l.Version()
+		writeFile(t, path, text)
+		if l.reload(ctx); l.refused.Load() || l.Version() == before {
+			t.Fatal("the file was not taken")
+		}
+		if _, err := registry.Gather(); err != nil {
+			t.Error(err)
+		}
+	}
+	change("version: 1\nissuers:\n" + issuer("acme-old", "a.example", "") + issuer("acme", "b.example", ""))
+	writeFile(t, filepath.Join(dir, "ca.pem"), testCA(t))
+	with := "version: 1\nissuers:\n" + issuer("acme", "b.example", ", caFile: ca.pem")
+	change(with)
+	sources := l.current.Load().sources
+	writeFile(t, filepath.Join(dir, "ca.pem"), testCA(t))
+	change(with)
+	for made := range l.current.Load().sources {
+		if sources[made] != nil {
+			t.Error("another CA, and the source of before goes on")
+		}
+	}
+}
+
+func testCA(t testing.TB) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/everydaytech/meshsso/authsvc"
@@ -25,15 +27,12 @@ type rules struct {
 	roles    authsvc.RoleRule
 	policy   *claims.Policy        // nil: the built-in one
 	sources  map[string]*keySource // by what they are made from
+	stamp    string                // see version
 }
 
-// version is the policy's; "" is the built-in one.
-func (r *rules) version() string {
-	if r.policy == nil {
-		return ""
-	}
-	return r.policy.Version()
-}
+// version is the policy's and that of the keys which it came with; "" is the built-in one. What is answered under another one is
+// asked about anew, so that a secret that is taken away is taken from whoever came in by it.
+func (r *rules) version() string { return r.stamp }
 
 // restore makes the claims of a session's row again, by the mapping of now. Errors: TOKEN_CLAIMS, RULE_DENIED.
 func (r *rules) restore(issuer string, payload []byte, stored authsvc.Claims) (authsvc.Claims, error) {
@@ -82,6 +81,9 @@ func (m *ruleMaker) make(former *rules) (*rules, *reading, error) {
 	var err error
 	if r.verifier, err = token.New(cfg); err != nil {
 		return nil, read, err
+	}
+	if r.policy != nil {
+		r.stamp = read.stamp(r.policy.Version())
 	}
 	return r, read, nil
 }
@@ -133,7 +135,7 @@ func (m *ruleMaker) issuer(r *rules, c *conf.Issuer, former *rules, read *readin
 		issuer.Leeway = m.leeway
 	}
 	if len(c.Keys.Secrets) == 0 {
-		source, err := m.source(r, c, former)
+		source, err := m.source(r, c, former, read)
 		issuer.Keys = source
 		return issuer, err
 	}
@@ -185,14 +187,28 @@ func (r *reading) file(path string) ([]byte, error) {
 	return data, err
 }
 
-// outdated says whether one of the files holds something else now.
-func (r *reading) outdated() bool {
-	for i, path := range r.paths {
-		if sumOf(readFile(path)) != r.sums[i] {
-			return true
-		}
+// again reads the same files.
+func (r *reading) again() *reading {
+	now := &reading{}
+	for _, path := range r.paths {
+		_, _ = now.file(path) // what cannot be read has a sum too
 	}
-	return false
+	return now
+}
+
+// same says whether both found the same in the same files.
+func (r *reading) same(other *reading) bool {
+	return other != nil && slices.Equal(r.paths, other.paths) && slices.Equal(r.sums, other.sums)
+}
+
+// stamp names a policy together with what was read.
+func (r *reading) stamp(version string) string {
+	h := sha256.New()
+	h.Write([]byte(version))
+	for _, sum := range r.sums {
+		h.Write(sum[:])
+	}
+	return hex.EncodeToString(h.Sum(nil)[:12])
 }
 
 func sumOf(data []byte, err error) [sha256.Size]byte {
@@ -221,10 +237,18 @@ type keySource struct {
 	done   chan struct{}
 }
 
-// source takes over one that is made from the same, or makes one; it runs once the generation is taken.
-func (m *ruleMaker) source(r *rules, c *conf.Issuer, former *rules) (*keySource, error) {
+// source takes over one that is made from the same, or makes one, which knows what a former one of the same place knows; it runs once
+// the generation is taken.
+func (m *ruleMaker) source(r *rules, c *conf.Issuer, former *rules, read *reading) (*keySource, error) {
 	k := c.Keys
-	made := fmt.Sprintf("%q %q %q %q %t %s %s %q", c.Issuer, m.resolve(k.JWKSFile), k.JWKSURL, m.resolve(k.CAFile), k.Discovery, time.Duration(k.Refresh), time.Duration(k.KeepFor), c.Algorithms)
+	var ca []byte
+	if k.CAFile != "" {
+		var err error
+		if ca, err = read.file(m.resolve(k.CAFile)); err != nil {
+			return nil, fmt.Errorf("keys.caFile: %w", err)
+		}
+	}
+	made := fmt.Sprintf("%q %q %q %q %x %t %s %s %q", c.Name, c.Issuer, m.resolve(k.JWKSFile), k.JWKSURL, sha256.Sum256(ca), k.Discovery, time.Duration(k.Refresh), time.Duration(k.KeepFor), c.Algorithms)
 	if former != nil && former.sources[made] != nil {
 		r.sources[made] = former.sources[made]
 		return r.sources[made], nil

@@ -18,8 +18,8 @@ const maxShown = 200
 // (see Draft) and userValidationRules judge the result. Errors: RULE_DENIED, or the context's own.
 //
 //   - The base role is the row's: superadmin if and only if is_superadmin is true. The mere text "superadmin" is an admin.
-//   - The token's roles lower it and the cap on grants; if it says nothing that is known, to none. Of roles of one rank only what
-//     both give is left.
+//   - The token's roles lower it, the cap on grants and the grants; if they say nothing that is known, to none. What is left is
+//     what the row's role and the token's both give.
 //   - A token never yields more than its Ceiling.
 //   - Grants are never superadmin's, and a token that repeats the row's role does not lower them.
 func (p *Policy) Decide(ctx context.Context, user authsvc.User, claims authsvc.Claims) (authsvc.Decision, error) {
@@ -66,6 +66,7 @@ type deciding struct {
 	role    *role // effective
 	base    *role // the row's, under limit
 	maxRole authsvc.Role
+	lowers  *role  // what the token lowers grants to as well; nil: it says nothing that the row does not
 	name    string // empty: the row's
 	groups  []string
 }
@@ -136,7 +137,7 @@ func (d *deciding) addUp(ctx context.Context) error {
 		best := d.table.best(names, d.base)
 		d.role = d.table.lower(d.base, best)
 		if !slices.Contains(names, d.user.Role) {
-			d.maxRole = min(d.maxRole, best.Rank)
+			d.maxRole, d.lowers = min(d.maxRole, best.Rank), best
 		}
 	}
 	report(ctx, Step{Stage: StageRole, Rule: d.role.Name, Value: d.role.Profile, OK: true})
@@ -247,10 +248,19 @@ func (d *deciding) decision() authsvc.Decision {
 	out.Grants = make(map[string]*authsvc.Profile)
 	for _, g := range d.user.Grants {
 		if _, done := out.Grants[g.Role]; !done {
-			out.Grants[g.Role] = d.table.atMost(d.table.stored(g.Role), d.maxRole).Profile
+			out.Grants[g.Role] = d.granted(g.Role).Profile
 		}
 	}
 	return out
+}
+
+// granted gives the role of an individual grant: what the token takes away it takes there as well.
+func (d *deciding) granted(name string) *role {
+	r := d.table.atMost(d.table.stored(name), d.maxRole)
+	if d.lowers == nil {
+		return r
+	}
+	return d.table.lower(r, d.lowers)
 }
 
 // showable is true of a name that can be put on a page in one line.

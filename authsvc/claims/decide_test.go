@@ -177,6 +177,26 @@ func TestDecideGrants(t *testing.T) {
 	}
 }
 
+// What a token takes away from somebody's role it takes away on devices of individual grants, too.
+func TestATokenLowersGrants(t *testing.T) {
+	p := policy(t, &config.File{
+		ClaimMappings: &config.ClaimMappings{Roles: claim("roles")},
+		Roles:         map[string]config.Role{"without-key": {Rank: "technician", DeviceRights: []string{"remote-control", "no-files"}}},
+	})
+	row := authsvc.User{TenantID: tenantA, Role: "technician", Grants: []authsvc.Grant{{AgentID: 1, Role: "technician"}, {AgentID: 2, Role: "viewer"}}}
+	d := decided(t, p, row, says(map[string]any{"roles": "without-key"}))
+	if got := d.Grants["technician"].DeviceRights; !slices.Equal(got, []string{"no-files", "remote-control"}) {
+		t.Errorf("a technician's grant gives %v", got)
+	}
+	if got := d.Grants["viewer"].DeviceRights; slices.Contains(got, "wake") || !slices.Contains(got, "view-only") {
+		t.Errorf("a viewer's grant gives %v", got)
+	}
+	d = decided(t, p, row, says(map[string]any{"roles": []string{"technician", "without-key"}}))
+	if got := d.Grants["technician"].DeviceRights; !slices.Contains(got, "wake") || slices.Contains(got, "no-files") {
+		t.Errorf("a token that repeats the row's role leaves %v", got)
+	}
+}
+
 func TestDecideCeiling(t *testing.T) {
 	boss := authsvc.User{TenantID: tenantA, Role: "admin", IsSuperadmin: true}
 	for allow, want := range map[bool]authsvc.Role{true: authsvc.RoleSuperadmin, false: authsvc.RoleAdmin} {
