@@ -94,8 +94,11 @@ func (t *roleTable) meet(a, b *role) *role {
 	conditions := append(slices.Clone(a.conditions), b.conditions...)
 	met := newRole(a.Name+"&"+b.Name, b.Rank, t.vocabulary.common(a.DeviceRights, b.DeviceRights, t.vocabulary.restricting),
 		t.vocabulary.common(a.SiteRights, b.SiteRights, t.vocabulary.siteRights), conditions)
-	if a.Rank != b.Rank && met.Digest == b.Digest {
+	switch {
+	case a.Rank != b.Rank && met.Digest == b.Digest:
 		met = b // the usual case: b is within a
+	case a.Rank == b.Rank && met.Digest == a.Digest:
+		met = a
 	}
 	known, _ := t.met.LoadOrStore([2]*role{a, b}, met)
 	return known.(*role)
