@@ -29,17 +29,24 @@ func decodeClaims(payload []byte) (authsvc.Claims, numericDates, error) {
 	}
 	c := authsvc.Claims{}
 	var dates numericDates
-	for _, step := range []func() error{
-		func() error { return o.email(&c) },
-		func() error { return o.tenant(&c) },
-		func() error { return o.userID(&c) },
-		func() error { return o.role(&c) },
-		func() error { return readDates(o, &dates) },
-		func() error { return checkRegistered(o) },
-	} {
-		if err := step(); err != nil {
-			return authsvc.Claims{}, numericDates{}, err
-		}
+	// In this order, because the first fault is the one that is named.
+	if err = o.email(&c); err == nil {
+		err = o.tenant(&c)
+	}
+	if err == nil {
+		err = o.userID(&c)
+	}
+	if err == nil {
+		err = o.role(&c)
+	}
+	if err == nil {
+		err = readDates(o, &dates)
+	}
+	if err == nil {
+		err = checkRegistered(o)
+	}
+	if err != nil {
+		return authsvc.Claims{}, numericDates{}, err
 	}
 	c.ExpiresAt = dates.exp.Time
 	return c, dates, nil
@@ -160,20 +167,18 @@ func (numericDates) GetSubject() (string, error)                    { return "",
 func (numericDates) GetAudience() (jwt.ClaimStrings, error)         { return nil, nil }
 
 func readDates(m members, d *numericDates) error {
-	for _, f := range []struct {
-		name     string
-		into     **jwt.NumericDate
-		required bool
-	}{{"exp", &d.exp, true}, {"nbf", &d.nbf, false}, {"iat", &d.iat, false}} {
-		v, present := m.member(f.name)
-		if !present && !f.required {
+	// Apart from their names, which go through an interface: together with them the dates would live on the heap.
+	into := [...]**jwt.NumericDate{&d.exp, &d.nbf, &d.iat}
+	for i, name := range [...]string{"exp", "nbf", "iat"} {
+		v, present := m.member(name)
+		if !present && name != "exp" {
 			continue
 		}
 		t, ok := dateOf(v)
 		if !ok {
-			return badClaim(f.name + " is missing or not a date in seconds")
+			return badClaim(name + " is missing or not a date in seconds")
 		}
-		*f.into = &jwt.NumericDate{Time: t}
+		*into[i] = &jwt.NumericDate{Time: t}
 	}
 	return nil
 }
