@@ -123,11 +123,17 @@ func (b *syncBuffer) await(t testing.TB, text string) {
 // awaitTimes returns when the log holds text so many times.
 func (b *syncBuffer) awaitTimes(t testing.TB, text string, times int) {
 	t.Helper()
+	b.awaitThat(t, text, func(log string) bool { return strings.Count(log, text) >= times })
+}
+
+// awaitThat returns when the log is such; what says of it.
+func (b *syncBuffer) awaitThat(t testing.TB, what string, such func(log string) bool) {
+	t.Helper()
 	deadline := time.NewTimer(time.Minute)
 	defer deadline.Stop()
 	for {
 		b.mu.Lock()
-		found := strings.Count(b.buf.String(), text) >= times
+		found := such(b.buf.String())
 		next := b.written()
 		b.mu.Unlock()
 		if found {
@@ -136,7 +142,7 @@ func (b *syncBuffer) awaitTimes(t testing.TB, text string, times int) {
 		select {
 		case <-next:
 		case <-deadline.C:
-			t.Fatalf("no %q in the log:\n%s", text, b)
+			t.Fatalf("no %q in the log:\n%s", what, b)
 		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -49,27 +50,34 @@ func startWithRules(t testing.TB, text string) (i *instance, load func(text stri
 	path := filepath.Join(shortDir(t), "meshsso.yaml")
 	writeFile(t, path, text)
 	i = start(t, seeded(t, testpg.New(t)), map[string]string{"MESHSSO_CONFIG": path})
-	of := func() string {
-		resp, reason := i.validate(t, dashboardToken("tech@acme.example", tenantA, 1, nil))
-		if reason != "" {
-			t.Fatal(reason)
-		}
-		return resp.GetRulesVersion()
-	}
 	return i, func(text string) {
 		t.Helper()
-		former := of()
+		former := i.rulesVersion()
 		writeFile(t, path, text)
 		if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
 			t.Fatal(err)
 		}
-		for of() == former {
-			if strings.Contains(i.log.String(), "is refused") {
-				t.Fatal(i.log)
-			}
+		i.log.awaitThat(t, "other rules than "+former, func(log string) bool {
+			return versionIn(log) != former || strings.Contains(log, "is refused")
+		})
+		if strings.Contains(i.log.String(), "is refused") {
+			t.Fatal(i.log)
 		}
 	}
 }
+
+var loaded = regexp.MustCompile(`"msg":"claims mapping loaded","version":"(\w+)"`)
+
+// versionIn gives the version of the rules that were loaded last; "" for those of the start.
+func versionIn(log string) string {
+	at := strings.LastIndex(log, "claims mapping loaded")
+	if at < 0 {
+		return ""
+	}
+	return loaded.FindStringSubmatch(log[strings.LastIndex(log[:at], "\n")+1:])[1]
+}
+
+func (i *instance) rulesVersion() string { return versionIn(i.log.String()) }
 
 const issuerSecret = "an-issuers-secret-an-issuers-secret-0123456789"
 
