@@ -148,6 +148,10 @@ func TestFaults(t *testing.T) {
 		"a tenant's own role": {"version: 1\ntenants:\n  ACME: {}\n  11111111-1111-4111-8111-111111111111: {roles: {desk: {rank: viewer}}}\n", []string{
 			`3:3: tenants["ACME"]: is no name that can stand here: must be a UUID in lower case, such as 11111111-1111-4111-8111-111111111111`,
 			`4:50: tenants["11111111-1111-4111-8111-111111111111"].roles.desk: is not a built-in role and needs deviceRights`}},
+		"names further down": {"version: 1\nroles: {Bad: {siteRights: []}}\ntenants:\n  11111111-1111-4111-8111-111111111111: {roles: {Bad: {siteRights: []}}}\n" + strings.TrimPrefix(issuerHead, "version: 1\n") + "  algorithms: [RS256]\n  keys: {jwksFile: k}\n  subjects: {\"a\\tb\": x@y.example}\n", []string{
+			"2:9: roles.Bad: is no name that can stand here: must be of a-z, 0-9, - and _, begin with a letter and have at most 63 characters",
+			`4:50: tenants["11111111-1111-4111-8111-111111111111"].roles.Bad: is no name that can stand here: must be of a-z, 0-9, - and _, begin with a letter and have at most 63 characters`,
+			`12:14: issuers[0].subjects["a\tb"]: is no name that can stand here: must be one line without control characters`}},
 		"secrets and public keys": {issuerHead + "  algorithms: [HS256, RS256]\n  keys: {secrets: [{env: JWT_SECRET}, {env: A, file: b}, {}]}\n", []string{
 			"7:3: issuers[0].algorithms: must be HS256, HS384 or HS512 with secrets: public keys are no secrets",
 			"8:21: issuers[0].keys.secrets[0].env: is the built-in issuer's: two issuers with one key cannot be told apart",

@@ -52,7 +52,13 @@ func (t *tree) collect(e *jsonschema.ValidationError, doc any) {
 			t.at(child(path, name), "is not a key that is known here")
 		}
 	case *kind.PropertyNames:
-		t.at(child(path, k.Property), "is no name that can stand here: "+keyText(e))
+		paths := namesIn(doc, e.SchemaURL, k.Property)
+		if len(paths) == 0 {
+			paths = []string{""} // a fault without a place is a fault all the same
+		}
+		for _, path := range paths {
+			t.at(path, "is no name that can stand here: "+keyText(e))
+		}
 	case *kind.Required:
 		for _, name := range k.Missing {
 			t.at(path, "lacks "+name)
@@ -69,6 +75,39 @@ func (t *tree) collect(e *jsonschema.ValidationError, doc any) {
 			t.collect(c, doc)
 		}
 	}
+}
+
+// namesIn gives where a name stands that the schema at url refuses. The library's own location of such a fault is of no use: its
+// memory is written over by whatever is looked at next.
+func namesIn(doc any, url, name string) (paths []string) {
+	look := func(path string, in any) {
+		if m, ok := in.(map[string]any); ok {
+			if _, present := m[name]; present {
+				paths = append(paths, child(path, name))
+			}
+		}
+	}
+	top, _ := doc.(map[string]any)
+	switch {
+	case strings.HasSuffix(url, "/tenants/propertyNames"):
+		look("tenants", top["tenants"])
+	case strings.HasSuffix(url, "/roles/propertyNames"):
+		look("roles", top["roles"])
+		tenants, _ := top["tenants"].(map[string]any)
+		for id, tenant := range tenants {
+			if m, ok := tenant.(map[string]any); ok {
+				look(child(child("tenants", id), "roles"), m["roles"])
+			}
+		}
+	case strings.HasSuffix(url, "/subjects/propertyNames"):
+		issuers, _ := top["issuers"].([]any)
+		for i, issuer := range issuers {
+			if m, ok := issuer.(map[string]any); ok {
+				look(child(item("issuers", i), "subjects"), m["subjects"])
+			}
+		}
+	}
+	return paths
 }
 
 func (t *tree) at(path, message string) {
