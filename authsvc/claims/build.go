@@ -82,7 +82,7 @@ func (b *builder) issuer(place string, cfg config.Issuer, own *mapping) *mapping
 }
 
 func (b *builder) tenantID(place, id string) {
-	if !isUUID(id) || fold(id) != id {
+	if !authsvc.IsUUID(id) || fold(id) != id {
 		b.fault(place, "is not a UUID in lower case")
 	}
 }

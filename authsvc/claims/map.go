@@ -216,7 +216,7 @@ func (r *reading) readTenant(ctx context.Context, c *authsvc.Claims) (string, er
 	if err != nil {
 		return "", err
 	}
-	if !isUUID(text) {
+	if !authsvc.IsUUID(text) {
 		return "", badClaim("the tenant is not a UUID")
 	}
 	c.TenantID = strings.ToLower(text)
@@ -248,26 +248,6 @@ func (r *reading) readRole(c *authsvc.Claims) error {
 	}
 	c.Role, c.HasRole = text, ok
 	return nil
-}
-
-// isUUID accepts the canonical form of RFC 9562 4 only: 8-4-4-4-12 hex digits of either case.
-func isUUID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i := range len(s) {
-		switch c := s[i]; i {
-		case 8, 13, 18, 23:
-			if c != '-' {
-				return false
-			}
-		default:
-			if (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
-				return false
-			}
-		}
-	}
-	return true
 }
 
 func report(ctx context.Context, s Step) {

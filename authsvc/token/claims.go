@@ -65,31 +65,11 @@ func (o object) email(c *authsvc.Claims) error {
 
 func (o object) tenant(c *authsvc.Claims) error {
 	text, ok := stringOf(o["tenantId"])
-	if !ok || !isUUID(text) {
+	if !ok || !authsvc.IsUUID(text) {
 		return badClaim("tenantId is missing or not a UUID")
 	}
 	c.TenantID = strings.ToLower(text)
 	return nil
-}
-
-// isUUID accepts the canonical form of RFC 9562 4 only: 8-4-4-4-12 hex digits of either case.
-func isUUID(s string) bool {
-	if len(s) != 36 {
-		return false
-	}
-	for i := range len(s) {
-		switch c := s[i]; i {
-		case 8, 13, 18, 23:
-			if c != '-' {
-				return false
-			}
-		default:
-			if (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
-				return false
-			}
-		}
-	}
-	return true
 }
 
 // userID reads userId or user_id; where both are present they must be equal.

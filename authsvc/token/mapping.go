@@ -186,7 +186,7 @@ func (m *mapping) sound(c *authsvc.Claims) error {
 	if folded, ok := authsvc.FoldEmail(c.Email); !ok || folded != c.Email {
 		return badClaim("the mapping gives no folded e-mail")
 	}
-	if name == "" && (c.UserID < 1 || c.UserID > maxUserID || !isUUID(c.TenantID)) {
+	if name == "" && (c.UserID < 1 || c.UserID > maxUserID || !authsvc.IsUUID(c.TenantID)) {
 		return badClaim("the mapping gives no user or no tenant")
 	}
 	return nil
