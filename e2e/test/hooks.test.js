@@ -8,6 +8,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const { nodesOfAdmin, startLab } = require('../lab');
+const { deviceAnswers } = require('../lab/answers');
 const { until } = require('../lab/process');
 const { slowSidecar } = require('../lab/slow');
 const { listNodes, openSocket, passwordHeader } = require('../lab/sockets');
@@ -205,6 +206,7 @@ describe('hooks', { timeout: 280000 }, () => {
         const agent = lab.agents['acme-frontdesk'];
         await agent.restart();
         await until(async () => (await nodesOfAdmin(lab)).some((node) => node._id === agent.nodeId && node.conn === 1), 60000, 'the agent is back');
+        await deviceAnswers(lab, agent.nodeId);
         const control = openSocket(lab.mesh.url, '/control.ashx?token=' + token);
         await until(async () => (await listNodes(control)).some((node) => node._id === agent.nodeId && Object.keys(node.links || {}).some((id) => id.startsWith('ugrp/'))), 20000, 'its document has the link that the page needs');
         const relay = await openTerminal(lab.mesh, control, agent.nodeId, 'token=' + token);

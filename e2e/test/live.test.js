@@ -6,8 +6,9 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { after, before, beforeEach, describe, test } = require('node:test');
 const { startLab } = require('../lab');
+const { deviceAnswers } = require('../lab/answers');
 const { until } = require('../lab/process');
-const { listNodes, openSocket, passwordHeader } = require('../lab/sockets');
+const { listNodes, openSocket } = require('../lab/sockets');
 const { openDesktop, openDownload, openTerminal, runIn } = require('../lab/tunnel');
 
 const LIFETIME = 4000; // ms: the cache lifetime of this lab's sidecar
@@ -28,23 +29,9 @@ describe('rights while pages are open', { timeout: 900000 }, () => {
     beforeEach(async () => {
         await lab.postgres.query("UPDATE users SET role = 'technician', disabled = false, tenant_id = (SELECT tenant_id FROM users WHERE email = 'tom@acme.example') WHERE email = 'tina@acme.example'");
         await lab.postgres.query('UPDATE agents SET tenant_id = (SELECT tenant_id FROM users WHERE email = \'tom@acme.example\') WHERE agent_id = $1', [acme.agentId]);
-        await deviceGoes();
+        await deviceAnswers(lab, acme.nodeId);
         tina = await until(() => everythingOpen('tina@acme.example').catch(() => null), 30000, 'tina has everything open');
     });
-
-    // The device answers MeshCentral's own administrator: an agent that stands still does so for everybody, with or without us, and
-    // what is asked of a person's terminal is asked of one that goes.
-    async function deviceGoes() {
-        const admin = openSocket(lab.mesh.url, '/control.ashx', { headers: passwordHeader('admin', lab.secrets.admin) });
-        try {
-            await admin.next((m) => m.action === 'serverinfo');
-            await until(async () => {
-                const from = admin.messages.length;
-                admin.send({ action: 'msg', type: 'cpuinfo', nodeid: acme.nodeId });
-                return admin.next((m) => m.action === 'msg' && m.type === 'cpuinfo' && m.nodeid === acme.nodeId, 3000, from).catch(() => false);
-            }, 90000, 'the device answers the administrator');
-        } finally { admin.close(); }
-    }
 
     // An idle page (its session cookie and its control channel), a terminal, a desktop and a download.
     async function everythingOpen(email) {
@@ -76,7 +63,7 @@ describe('rights while pages are open', { timeout: 900000 }, () => {
 
     async function othersNoticeNothing() {
         for (const name of ['control', 'terminal', 'desktop', 'download']) { assert.equal(tom[name].endedAt, undefined, 'tom\'s ' + name + ' ended'); }
-        await deviceGoes();
+        await deviceAnswers(lab, acme.nodeId);
         const mark = 'tom-' + Math.random().toString(36).slice(2);
         await runIn(tom.terminal, 'echo ' + mark.slice(0, 4) + '""' + mark.slice(4), new RegExp(mark));
     }
