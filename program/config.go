@@ -56,12 +56,15 @@ func (c serveCmd) readConfig(e env) (config, error) {
 	return cfg, nil
 }
 
+// maxMemo bounds what is remembered of tokens' payloads, some KiB each, however many people the cache may hold.
+const maxMemo = 10_000
+
 // readRules makes a first generation of the rules only to hear what is wrong with it, together with everything else.
 func (c *config) readRules(e env, keys secrets) error {
 	if len(keys.jwt) == 0 {
 		return errors.New("JWT_SECRET is not set: give it the secret with which the dashboard signs (or JWT_SECRET_FILE)")
 	}
-	c.rules = &ruleMaker{path: c.rulesFile, keys: keys, leeway: c.leeway, way: c.rights, memo: c.cacheSize, getenv: e.getenv, log: newLogger(e.stderr, c.level)}
+	c.rules = &ruleMaker{path: c.rulesFile, keys: keys, leeway: c.leeway, way: c.rights, memo: min(c.cacheSize, maxMemo), getenv: e.getenv, log: newLogger(e.stderr, c.level)}
 	made, _, err := c.rules.make(nil)
 	if err == nil {
 		made.closeSources()

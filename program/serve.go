@@ -33,6 +33,9 @@ const (
 
 // Run serves until ctx ends.
 func (c serveCmd) Run(ctx context.Context, e env) error {
+	hup := make(chan os.Signal, 1) // from the first moment on: what nobody listens for ends the process
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
 	cfg, err := c.readConfig(e)
 	if err != nil {
 		return err
@@ -45,6 +48,7 @@ func (c serveCmd) Run(ctx context.Context, e env) error {
 	if err != nil {
 		return err
 	}
+	a.hup = hup
 	defer a.pool.Close()
 	defer a.proxy.close()
 	defer a.server.Stop() // also if it never served: its workers wait already
@@ -64,8 +68,9 @@ type app struct {
 	health  *grpcapi.Health
 	metrics *prometheus.Registry
 	rules   *liveRules
-	proxy   *sessionProxy // nil: off
-	rights  string        // the way of device rights, for the log
+	hup     <-chan os.Signal // nil: never
+	proxy   *sessionProxy    // nil: off
+	rights  string           // the way of device rights, for the log
 }
 
 // newApp is the whole wiring: who talks to whom is visible here and nowhere else.
@@ -207,13 +212,10 @@ func (a *app) run(ctx context.Context, listener net.Listener) error {
 
 // followRules keeps the claims mapping in step with its files, and reads it anew at SIGHUP, until ctx ends; then the channel closes.
 func (a *app) followRules(ctx context.Context) <-chan struct{} {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		defer signal.Stop(hup)
-		a.rules.run(ctx, hup)
+		a.rules.run(ctx, a.hup)
 	}()
 	return done
 }
